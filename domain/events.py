@@ -1,0 +1,426 @@
+"""Every fact that can stand in a user's stream.
+
+An event is a frozen dataclass. Its own fields are *clear*: ids, kinds, statuses, versions, counts, instants. What a
+user typed, or what was derived from it, lives in `content`, which is encrypted in the log and is `REDACTED` once its
+key was destroyed. An event that changes an object carries the whole object, so that a view needs no earlier one.
+
+Names in `EVENTS` are for ever: a renamed class keeps its name there. A field may be added with a default; anything
+else is a new event name, or a new schema version with an upcaster in `infra/codec.py` and an old history in
+`tests/replay/histories/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from domain.values import (
+    ActionStatus,
+    Channel,
+    Json,
+    Manifest,
+    Memory,
+    ModelUsage,
+    Origin,
+    Provenance,
+    Redacted,
+    ReplyRef,
+    Task,
+)
+
+# --- conversations and sessions -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationName:
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationStarted:
+    """`key_id` seals the text of this conversation; destroying it is how the conversation is deleted for good."""
+
+    conversation_ref: str
+    key_id: str
+    main: bool
+    content: ConversationName | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationTitle:
+    conversation_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationRenamed:
+    conversation_ref: str
+    content: ConversationTitle | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationArchived:
+    conversation_ref: str
+    content: ConversationName | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationRestored:
+    conversation_ref: str
+    content: ConversationName | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationDeleted:
+    conversation_ref: str
+    key_id: str
+    content: ConversationName | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOpened:
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionClosed:
+    session_id: str
+
+
+# --- chat -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageText:
+    conversation_id: str
+    text: str
+    client_message_id: str | None = None
+    context_ids: tuple[str, ...] = ()
+    language: str | None = None
+    intent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived:
+    """`note_versions` are the stream versions of the notes named in `contextIds`."""
+
+    message_id: str
+    conversation_ref: str
+    session_id: str | None
+    channel: Channel
+    speak: bool = False
+    note_versions: tuple[int, ...] = ()
+    content: MessageText | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyText:
+    """`text` is None until the reply has ended."""
+
+    conversation_id: str
+    text: str | None = None
+    provenance: Provenance | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyRequested:
+    reply: ReplyRef
+    content: ReplyText | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyStarted:
+    """The claim of a worker. `attempt` is the fencing token: an append under an older one is refused.
+
+    `tries` counts the claims that called a model; taking over only to end a reply is not one.
+    """
+
+    reply: ReplyRef
+    attempt: int
+    tries: int
+    owner: str
+    reserved_tokens: int
+    content: ReplyText | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyStopRequested:
+    reply: ReplyRef
+    content: ReplyText | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyCompleted:
+    """`canned` when the text is ours and not the model's; `code` then says why (`budget_spent`)."""
+
+    reply: ReplyRef
+    attempt: int
+    canned: bool = False
+    code: str | None = None
+    usage: ModelUsage
+    manifest: Manifest | None
+    content: ReplyText | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyFailed:
+    reply: ReplyRef
+    attempt: int
+    code: str
+    usage: ModelUsage
+    manifest: Manifest | None
+    content: ReplyText | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyStopped:
+    reply: ReplyRef
+    attempt: int
+    usage: ModelUsage
+    manifest: Manifest | None
+    content: ReplyText | Redacted
+
+
+# --- actions: what the assistant did, or would do, for a message ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionPayload:
+    conversation_id: str
+    payload: Mapping[str, Json]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionCreated:
+    """An action's identity is (user message, kind, n-th of that kind): `action_id` is derived from it."""
+
+    action_id: str
+    message_id: str
+    reply_id: str
+    conversation_ref: str
+    attempt: int
+    kind: str
+    ordinal: int
+    status: ActionStatus
+    result_id: str | None = None
+    content: ActionPayload | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionResolved:
+    """A proposed action was approved or rejected, or a committed one undone."""
+
+    action_id: str
+    message_id: str
+    reply_id: str
+    conversation_ref: str
+    attempt: int
+    kind: str
+    ordinal: int
+    status: ActionStatus
+    result_id: str | None = None
+    content: ActionPayload | Redacted
+
+
+# --- tasks, memories, notes, preferences ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCreated:
+    task_id: str
+    created_from: str | None
+    content: Task | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskUpdated:
+    task_id: str
+    created_from: str | None
+    created_at_ms: int
+    content: Task | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCompleted:
+    task_id: str
+    created_from: str | None
+    created_at_ms: int
+    content: Task | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskReopened:
+    task_id: str
+    created_from: str | None
+    created_at_ms: int
+    content: Task | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDeleted:
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPinned:
+    """Pinning the same type and key again keeps the id; `content.replaced` says what stood there."""
+
+    memory_id: str
+    content: Memory | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryForgotten:
+    memory_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteText:
+    note_id: str
+    text: str
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAdded:
+    note_ref: str
+    key_id: str
+    content: NoteText | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteName:
+    note_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteDeleted:
+    note_ref: str
+    key_id: str
+    content: NoteName | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    key: str
+    value: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferenceSet:
+    preference_ref: str
+    content: Preference | Redacted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserErased:
+    """The last event of a stream. Nothing can follow it."""
+
+
+BrainEvent = (
+    ConversationStarted
+    | ConversationRenamed
+    | ConversationArchived
+    | ConversationRestored
+    | ConversationDeleted
+    | SessionOpened
+    | SessionClosed
+    | MessageReceived
+    | ReplyRequested
+    | ReplyStarted
+    | ReplyStopRequested
+    | ReplyCompleted
+    | ReplyFailed
+    | ReplyStopped
+    | ActionCreated
+    | ActionResolved
+    | TaskCreated
+    | TaskUpdated
+    | TaskCompleted
+    | TaskReopened
+    | TaskDeleted
+    | MemoryPinned
+    | MemoryForgotten
+    | NoteAdded
+    | NoteDeleted
+    | PreferenceSet
+    | UserErased
+)
+
+KeyScope = Literal["user", "conversation", "note"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventType:
+    """How a kind of event is stored and published: NATS subject `evt.v1.<user>.<aggregate>.<name>`."""
+
+    cls: type[BrainEvent]
+    aggregate: str
+    scope: KeyScope = "user"
+    schema: int = 1
+
+
+EVENTS: Mapping[str, EventType] = {
+    "ConversationStarted": EventType(cls=ConversationStarted, aggregate="conversation"),
+    "ConversationRenamed": EventType(cls=ConversationRenamed, aggregate="conversation", scope="conversation"),
+    "ConversationArchived": EventType(
+        cls=ConversationArchived, aggregate="conversation", scope="conversation"
+    ),
+    "ConversationRestored": EventType(
+        cls=ConversationRestored, aggregate="conversation", scope="conversation"
+    ),
+    "ConversationDeleted": EventType(cls=ConversationDeleted, aggregate="conversation"),
+    "SessionOpened": EventType(cls=SessionOpened, aggregate="session"),
+    "SessionClosed": EventType(cls=SessionClosed, aggregate="session"),
+    "MessageReceived": EventType(cls=MessageReceived, aggregate="message", scope="conversation"),
+    "ReplyRequested": EventType(cls=ReplyRequested, aggregate="reply", scope="conversation"),
+    "ReplyStarted": EventType(cls=ReplyStarted, aggregate="reply", scope="conversation"),
+    "ReplyStopRequested": EventType(cls=ReplyStopRequested, aggregate="reply", scope="conversation"),
+    "ReplyCompleted": EventType(cls=ReplyCompleted, aggregate="reply", scope="conversation"),
+    "ReplyFailed": EventType(cls=ReplyFailed, aggregate="reply", scope="conversation"),
+    "ReplyStopped": EventType(cls=ReplyStopped, aggregate="reply", scope="conversation"),
+    "ActionCreated": EventType(cls=ActionCreated, aggregate="action", scope="conversation"),
+    "ActionResolved": EventType(cls=ActionResolved, aggregate="action", scope="conversation"),
+    "TaskCreated": EventType(cls=TaskCreated, aggregate="task"),
+    "TaskUpdated": EventType(cls=TaskUpdated, aggregate="task"),
+    "TaskCompleted": EventType(cls=TaskCompleted, aggregate="task"),
+    "TaskReopened": EventType(cls=TaskReopened, aggregate="task"),
+    "TaskDeleted": EventType(cls=TaskDeleted, aggregate="task"),
+    "MemoryPinned": EventType(cls=MemoryPinned, aggregate="memory"),
+    "MemoryForgotten": EventType(cls=MemoryForgotten, aggregate="memory"),
+    "NoteAdded": EventType(cls=NoteAdded, aggregate="note", scope="note"),
+    "NoteDeleted": EventType(cls=NoteDeleted, aggregate="note"),
+    "PreferenceSet": EventType(cls=PreferenceSet, aggregate="preference"),
+    "UserErased": EventType(cls=UserErased, aggregate="user"),
+}
+
+EVENT_NAMES: Mapping[type[BrainEvent], str] = {kind.cls: name for name, kind in EVENTS.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """What every event carries beside itself.
+
+    `end_version` is the stream version at the end of the command that made the event: the version that its objects
+    show. `causation_id` is the command or event that led to it, `correlation_id` the message or request at the root.
+    """
+
+    event_id: str
+    command_id: str
+    causation_id: str
+    correlation_id: str
+    origin: Origin
+    at_ms: int
+    end_version: int
+    key_id: str | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """An event at its place in a user's stream. Versions start at 1 and have no gaps."""
+
+    version: int
+    event: BrainEvent
+    meta: Meta

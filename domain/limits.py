@@ -1,0 +1,34 @@
+"""Every bound of the domain, with its unit and its reason. What an operator may change is in infra/settings.py."""
+
+MESSAGE_CHARACTERS_MAX = 8_000  # a message is a thing said, not a document; documents are notes
+NOTE_BYTES_MAX = 65_536
+TITLE_CHARACTERS_MAX = 500
+TASK_NOTES_CHARACTERS_MAX = 8_000
+TAGS_MAX = 50
+TAG_CHARACTERS_MAX = 64
+CLIENT_ID_CHARACTERS_MAX = 64  # conversations, notes: `[A-Za-z0-9_-]{1,64}`
+CONTEXT_IDS_MAX = 100
+
+TASKS_OPEN_MAX = 1_000  # the state carries them all, and evolve copies it
+TASKS_DONE_KEPT_MAX = 1_000  # older ones stay in the views; they can no longer be reopened
+MEMORIES_MAX = 500
+MEMORY_KEY_CHARACTERS_MAX = 128
+MEMORY_VALUE_CHARACTERS_MAX = 4_096
+NOTES_MAX = 1_000
+PREFERENCES_MAX = 200
+PREFERENCE_BYTES_MAX = 16_384
+SESSIONS_MAX = 100  # opening one more closes the oldest
+CONVERSATIONS_MAX = 1_000
+
+REPLIES_WAITING_MAX = 100  # messages of one user that wait for their answer
+REPLIES_KEPT_MAX = 256  # ended replies that can still be stopped (nothing happens) or regenerated
+CONTEXT_MESSAGES_KEPT_MAX = 40  # versions of the last messages of a conversation, for the prompt
+CONTEXT_CONVERSATIONS_KEPT_MAX = 20  # conversations that keep them; a colder one asks the chat view
+ACTIONS_PER_MESSAGE_MAX = 10
+ACTIONS_KEPT_MAX = 500
+
+RATE_WINDOW_MS = 60_000
+RATE_MESSAGES_KEPT_MAX = 1_000  # upper bound of the setting MICROCOS_LIMIT_MESSAGES_PER_MINUTE
+DAY_MS = 86_400_000
+
+SNAPSHOT_EVENTS = 100  # events between two snapshots of a stream

@@ -1,0 +1,119 @@
+"""The values that events and the folded state carry. Frozen, slotted, standard library only.
+
+Times are integers in Unix milliseconds, named `…_ms`. Ids are opaque strings made by the server, except where a
+field is named `…_ref`: that is a keyed hash of an id which a client chose (the original travels sealed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+class Redacted(Enum):
+    """What the sealed part of an event becomes when its key was destroyed on purpose."""
+
+    REDACTED = "redacted"
+
+
+REDACTED = Redacted.REDACTED
+
+Origin = Literal["user", "assistant", "schedule", "system"]
+Channel = Literal["chat", "voice", "command"]
+ReplyStatus = Literal["queued", "streaming", "completed", "failed", "stopped"]
+ActionStatus = Literal["proposed", "committed", "refused", "undone"]
+TaskStatus = Literal["open", "done"]
+MemoryType = Literal["fact", "preference", "tag"]
+Priority = Literal["low", "normal", "high"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A to-do or a reminder. `due` is local wall time (`YYYY-MM-DD` or `YYYY-MM-DDTHH:MM`) in `timezone`."""
+
+    title: str
+    status: TaskStatus = "open"
+    due: str | None = None
+    timezone: str | None = None
+    due_at_ms: int | None = None
+    recurrence: str | None = None
+    tags: tuple[str, ...] = ()
+    priority: Priority = "normal"
+    notes: str | None = None
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """What a pinned memory said before it was pinned again under the same type and key."""
+
+    value: str
+    version: int
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """A pinned fact. `message_id` is the message that it came from, if it came from one."""
+
+    type: MemoryType
+    key: str
+    value: str
+    message_id: str | None = None
+    replaced: Replaced | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyRef:
+    """The clear facts of a reply, repeated in each of its events so that a view writes its row from any one."""
+
+    reply_id: str
+    message_id: str
+    message_version: int
+    conversation_ref: str
+    channel: Channel = "chat"
+    supersedes: str | None = None
+    requested_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelUsage:
+    """Tokens as the provider counted them; `estimated` where it did not tell and we counted."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What went into a model call, by id and stream version: enough to build the same prompt again.
+
+    `versions` are stream versions of the messages and notes in the order in which they stood in the prompt;
+    `brain_version` is the state that tasks, memories and preferences were read from.
+    """
+
+    brain_version: int
+    versions: tuple[int, ...] = ()
+    memory_ids: tuple[str, ...] = ()
+    task_ids: tuple[str, ...] = ()
+    model: str = ""
+    parameters: Mapping[str, float | int | str] = field(default_factory=dict)
+    template_version: int = 1
+    now_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """SHA-256 of the prompt as sent and of the output as received, hex."""
+
+    prompt_hash: str
+    output_hash: str
