@@ -1,7 +1,8 @@
 """The rules of Micro CoS, pure: standard library only, no clock, no ids, no I/O.
 
     events.py   every fact that can be in a user's stream, past tense, with a stable name and schema version
-    brain.py    `Brain`, the folded state of one user, and `evolve(brain, fact)`
+    brain.py    `Brain`, the folded state of one user
+    evolve.py   `evolve(brain, fact)`: the state after one more fact
     values.py   the objects that events and state carry: tasks, memories, replies, usage
     frames.py   what a client sees: the shapes of objects and the frames of the stream
     limits.py   every bound, with its unit and its reason

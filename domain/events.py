@@ -365,12 +365,8 @@ class EventType:
 EVENTS: Mapping[str, EventType] = {
     "ConversationStarted": EventType(cls=ConversationStarted, aggregate="conversation"),
     "ConversationRenamed": EventType(cls=ConversationRenamed, aggregate="conversation", scope="conversation"),
-    "ConversationArchived": EventType(
-        cls=ConversationArchived, aggregate="conversation", scope="conversation"
-    ),
-    "ConversationRestored": EventType(
-        cls=ConversationRestored, aggregate="conversation", scope="conversation"
-    ),
+    "ConversationArchived": EventType(cls=ConversationArchived, aggregate="conversation", scope="conversation"),
+    "ConversationRestored": EventType(cls=ConversationRestored, aggregate="conversation", scope="conversation"),
     "ConversationDeleted": EventType(cls=ConversationDeleted, aggregate="conversation"),
     "SessionOpened": EventType(cls=SessionOpened, aggregate="session"),
     "SessionClosed": EventType(cls=SessionClosed, aggregate="session"),

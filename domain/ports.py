@@ -306,9 +306,7 @@ class ModelError(Exception):
     """A model call failed. `code` is stable (`timeout`, `truncated`, `rate_limited`, `quota`, `context_too_long`,
     `refused`, `unavailable`, `bad_answer`); `retryable` says whether another try can help."""
 
-    def __init__(
-        self, code: str, detail: str, *, retryable: bool, retry_after_seconds: float | None = None
-    ) -> None:
+    def __init__(self, code: str, detail: str, *, retryable: bool, retry_after_seconds: float | None = None) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail

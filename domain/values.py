@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+# Any JSON value. A recursive alias would say more, but no decoder we use can follow one.
+Json = Any
 
 
 class Redacted(Enum):
@@ -78,6 +79,7 @@ class ReplyRef:
     channel: Channel = "chat"
     supersedes: str | None = None
     requested_at_ms: int
+    origin: Origin = "user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

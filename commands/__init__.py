@@ -1,0 +1,3 @@
+"""The write side: what may happen. One file a feature; `decide.py` is the one match over all of them, `handle.py`
+loads, decides and appends. Deciders are pure: time, ids and limits come in a `CommandContext`.
+"""

@@ -1,0 +1,115 @@
+"""`decide`: the one match from a command to the decider that judges it."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from commands.actions import RunAction, run_action
+from commands.context import CommandContext
+from commands.conversations import ChangeConversation, DeleteConversation, change_conversation, delete_conversation
+from commands.memory import ForgetMemory, PinMemory, forget_memory, pin_memory
+from commands.messages import (
+    PostMessage,
+    RegenerateReply,
+    StopReply,
+    post_message,
+    regenerate_reply,
+    stop_reply,
+)
+from commands.notes import AddNote, DeleteNote, add_note, delete_note
+from commands.preferences import SetPreference, set_preference
+from commands.replies import (
+    CompleteReply,
+    EndReplyByTakeover,
+    FailReply,
+    StartReply,
+    complete_reply,
+    end_reply_by_takeover,
+    fail_reply,
+    start_reply,
+)
+from commands.sessions import CloseSession, OpenSession, close_session, open_new_session
+from commands.tasks import (
+    CompleteTask,
+    CreateTask,
+    DeleteTask,
+    ReopenTask,
+    UpdateTask,
+    change_task,
+    create_task,
+)
+from domain.brain import Brain
+from domain.errors import Gone
+from domain.events import BrainEvent
+
+Command = (
+    PostMessage
+    | StopReply
+    | RegenerateReply
+    | StartReply
+    | CompleteReply
+    | FailReply
+    | EndReplyByTakeover
+    | RunAction
+    | CreateTask
+    | UpdateTask
+    | CompleteTask
+    | ReopenTask
+    | DeleteTask
+    | PinMemory
+    | ForgetMemory
+    | AddNote
+    | DeleteNote
+    | SetPreference
+    | OpenSession
+    | CloseSession
+    | ChangeConversation
+    | DeleteConversation
+)
+
+
+def decide(command: Command, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+    """The events that `command` leads to; none when there is nothing to change. Raises `DomainError` to refuse."""
+    if brain.erased:
+        raise Gone("This user was erased.", code="erased")
+    match command:
+        case PostMessage():
+            return post_message(command, brain, context)
+        case StopReply():
+            return stop_reply(command, brain, context)
+        case RegenerateReply():
+            return regenerate_reply(command, brain, context)
+        case StartReply():
+            return start_reply(command, brain, context)
+        case CompleteReply():
+            return complete_reply(command, brain, context)
+        case FailReply():
+            return fail_reply(command, brain, context)
+        case EndReplyByTakeover():
+            return end_reply_by_takeover(command, brain, context)
+        case RunAction():
+            return run_action(command, brain, context)
+        case CreateTask():
+            return create_task(command, brain, context)
+        case UpdateTask() | CompleteTask() | ReopenTask() | DeleteTask():
+            return change_task(command, brain, context)
+        case PinMemory():
+            return pin_memory(command, brain, context)
+        case ForgetMemory():
+            return forget_memory(command, brain, context)
+        case AddNote():
+            return add_note(command, brain, context)
+        case DeleteNote():
+            return delete_note(command, brain, context)
+        case SetPreference():
+            return set_preference(command, brain, context)
+        case OpenSession():
+            return open_new_session(command, brain, context)
+        case CloseSession():
+            return close_session(command, brain, context)
+        case ChangeConversation():
+            return change_conversation(command, brain, context)
+        case DeleteConversation():
+            return delete_conversation(command, brain, context)
+        case _:
+            assert_never(command)

@@ -1,0 +1,89 @@
+"""Due dates: local wall time in a zone to an instant and back. Pure: the caller says what zone is the user's.
+
+A local time that a spring change skips does not exist: it is moved forward by the length of the gap. One that an
+autumn change repeats means its first occurrence.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import rrulestr
+
+from commands.preferences import check_timezone
+from domain.errors import Invalid
+from domain.values import Task
+
+DUE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2})(?::00)?)?", re.ASCII)
+RECURRENCE_CHARACTERS_MAX = 200
+RECURRENCE = re.compile(r"FREQ=(?:DAILY|WEEKLY|MONTHLY|YEARLY)(?:;[A-Z]+=[A-Z0-9,+:-]+)*", re.ASCII)
+FREQUENT = re.compile(r"BY(?:HOUR|MINUTE|SECOND)=")
+
+
+def resolve_due(due: str, zone: str) -> tuple[str, int]:
+    """The due as it is stored, and its instant in Unix milliseconds (the end of the day for a bare date).
+
+    Raises `Invalid` for what is no date or time.
+    """
+    match = DUE.fullmatch(due)
+    if match is None:
+        raise Invalid("due is YYYY-MM-DD or YYYY-MM-DDTHH:MM, local time.", code="due_invalid")
+    year, month, day = (int(part) for part in match.group(1, 2, 3))
+    try:
+        if not 1970 <= year <= 9998:
+            raise ValueError("year out of range")
+        if match.group(4) is None:
+            local = datetime(year, month, day, tzinfo=ZoneInfo(zone)) + timedelta(days=1)
+            return due, int(local.astimezone(UTC).timestamp() * 1000) - 1
+        local = datetime(year, month, day, int(match.group(4)), int(match.group(5)), tzinfo=ZoneInfo(zone))
+    except ValueError:
+        raise Invalid("due names a day or a time that does not exist.", code="due_invalid") from None
+    real = local.astimezone(UTC).astimezone(ZoneInfo(zone))
+    return real.strftime("%Y-%m-%dT%H:%M"), int(real.timestamp() * 1000)
+
+
+def resolve_task(task: Task, user_zone: str) -> Task:
+    """`task` with its zone, due and instant in agreement, and a recurrence that can be followed."""
+    if task.timezone is not None:
+        check_timezone(task.timezone)
+    if task.due is None:
+        if task.recurrence is not None:
+            raise Invalid("A recurring task needs a due date.", code="recurrence_without_due")
+        return replace(task, due_at_ms=None)
+    zone = task.timezone or user_zone
+    due, due_at_ms = resolve_due(task.due, zone)
+    if task.recurrence is not None:
+        _rule(task.recurrence, due)
+    return replace(task, due=due, due_at_ms=due_at_ms, timezone=zone)
+
+
+def next_occurrence(task: Task) -> Task | None:
+    """`task` moved to the occurrence after its due, or None when it does not recur or the rule has ended."""
+    if task.recurrence is None or task.due is None or task.timezone is None:
+        return None
+    following: datetime | None = _rule(task.recurrence, task.due).after(_local(task.due))
+    if following is None:
+        return None
+    due = following.strftime("%Y-%m-%dT%H:%M" if "T" in task.due else "%Y-%m-%d")
+    due, due_at_ms = resolve_due(due, task.timezone)
+    return replace(task, due=due, due_at_ms=due_at_ms)
+
+
+def _local(due: str) -> datetime:
+    return datetime.fromisoformat(due)
+
+
+def _rule(recurrence: str, due: str) -> Any:
+    """Raises `Invalid` for what is no RRULE, or one that repeats more than once a day."""
+    text = recurrence.removeprefix("RRULE:")
+    if len(text) > RECURRENCE_CHARACTERS_MAX or FREQUENT.search(text) or not RECURRENCE.fullmatch(text):
+        raise Invalid("recurrence is an RRULE, at most daily, such as FREQ=WEEKLY;BYDAY=MO.", code="recurrence_invalid")
+    try:
+        rule: Any = rrulestr(text, dtstart=_local(due), ignoretz=True, cache=False)
+        return rule
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise Invalid("recurrence is no RRULE that can be followed.", code="recurrence_invalid") from None

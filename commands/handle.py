@@ -1,0 +1,326 @@
+"""Load, decide, append: the one way that a command changes a user's stream.
+
+One command of a user at a time in a process (the mailbox); between processes the stream's version is the guard.
+A refusal or an empty decision rests on a state that may be stale, so it is confirmed against the stream's head
+before anybody hears of it. No answer leaves before its events are committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+from infra.keys import Keyring, UserKeys
+
+from commands.context import CommandContext, Limits, event_id
+from commands.decide import Command, decide
+from commands.replies import StartReply
+from commands.states import States
+from domain.brain import Brain
+from domain.errors import Conflict, DomainError, Gone, KeyReused, Unavailable
+from domain.events import BrainEvent, ConversationStarted, Fact, Meta, NoteAdded
+from domain.evolve import evolve, sealing_key
+from domain.ports import (
+    Append,
+    Appended,
+    AppendRefused,
+    Clock,
+    Duplicate,
+    EventLog,
+    NewId,
+    VersionConflict,
+    WorkChange,
+    WorkClaimed,
+    WorkDone,
+    WorkWanted,
+)
+from domain.values import Json, Origin
+from infra import codec
+
+logger = structlog.get_logger(__name__)
+
+CONFLICTS_MAX = 20  # each one means that another process moved the stream; two processes seldom meet more than twice
+SAME_KEY_WAIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A decided command: the state before and after, and the facts between them (none: nothing changed)."""
+
+    before: Brain
+    after: Brain
+    facts: tuple[Fact, ...]
+    context: CommandContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """`key_id`: the key of the object that the answer shows; None means the user's."""
+
+    body: dict[str, Json]
+    status: int = 200
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Where a command came from. `key` is the client's idempotency key; `fingerprint` what it must stand for."""
+
+    key: str | None = None
+    fingerprint: bytes = b""
+    causation_id: str | None = None
+    correlation_id: str | None = None
+    origin: Origin = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """`body` is the JSON answer, byte for byte the same when the command is sent again. `outcome` is None then."""
+
+    status: int
+    body: bytes
+    version: int
+    outcome: Outcome | None = None
+
+
+NO_REQUEST = Request()
+AnswerOf = Callable[[Outcome], Answer]
+
+
+def no_answer(outcome: Outcome) -> Answer:
+    return Answer(body={})
+
+
+@dataclass(slots=True)
+class _Mailbox:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+
+class CommandHandler:
+    def __init__(
+        self, log: EventLog, keyring: Keyring, states: States, clock: Clock, new_id: NewId, limits: Limits
+    ) -> None:
+        self._log = log
+        self._keyring = keyring
+        self._states = states
+        self._clock = clock
+        self._new_id = new_id
+        self._limits = limits
+        self._mailboxes: dict[str, _Mailbox] = {}
+        self._in_flight: dict[tuple[str, str], asyncio.Event] = {}
+        self._snapshots: set[asyncio.Task[None]] = set()
+        self._snapshotting: set[str] = set()
+
+    @property
+    def states(self) -> States:
+        return self._states
+
+    async def handle(
+        self, user_id: str, command: Command, request: Request = NO_REQUEST, answer: AnswerOf = no_answer
+    ) -> Handled:
+        """Judge `command` and commit what it leads to; `answer` makes the answer that is stored with it.
+
+        Raises `DomainError`: the command's refusal, `KeyReused`, `Conflict` (still running), `Gone` (what the stored
+        answer showed was deleted), `Unavailable` (the outcome is unknown: send it again with the same key).
+        """
+        keys = await self._keyring.load(user_id)
+        command_id = self._new_id() if request.key is None else keys.command_id(request.key)
+        async with self._once(user_id, command_id), self._mailbox(user_id):
+            return await self._decide_until_committed(user_id, command, request, answer, command_id)
+
+    @asynccontextmanager
+    async def _once(self, user_id: str, command_id: str) -> AsyncIterator[None]:
+        """The same command sent again while it runs here waits for it, and then finds its stored answer."""
+        flight = (user_id, command_id)
+        while (running := self._in_flight.get(flight)) is not None:
+            try:
+                async with asyncio.timeout(SAME_KEY_WAIT_SECONDS):
+                    await running.wait()
+            except TimeoutError:
+                raise Conflict(
+                    "The same request is still running. Send it again in a moment.", code="request_running"
+                ) from None
+        done = self._in_flight[flight] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._in_flight[flight]
+            done.set()
+
+    @asynccontextmanager
+    async def _mailbox(self, user_id: str) -> AsyncIterator[None]:
+        mailbox = self._mailboxes.setdefault(user_id, _Mailbox())
+        mailbox.users += 1
+        try:
+            async with mailbox.lock:
+                yield
+        finally:
+            mailbox.users -= 1
+            if not mailbox.users:
+                self._mailboxes.pop(user_id, None)
+
+    async def _decide_until_committed(
+        self, user_id: str, command: Command, request: Request, answer: AnswerOf, command_id: str
+    ) -> Handled:
+        brain = await self._states.load(user_id)
+        for _ in range(CONFLICTS_MAX):
+            context = CommandContext(
+                user_id=user_id,
+                command_id=command_id,
+                now_ms=max(self._clock.now_ms(), brain.last_at_ms),
+                origin=request.origin,
+                limits=self._limits,
+            )
+            refusal: DomainError | None = None
+            events: list[BrainEvent] = []
+            try:
+                events = decide(command, brain, context)
+            except DomainError as error:
+                refusal = error
+            keys = await self._keys_for(user_id, events)
+            outcome = _outcome(brain, events, context, request, keys)
+            answered = None if refusal is not None else answer(outcome)
+            append = self._append(user_id, command, request, outcome, answered, keys)
+            verdict = await self._log.append(append)
+            match verdict:
+                case Appended():
+                    if refusal is not None:
+                        raise refusal
+                    assert answered is not None
+                    self._committed(user_id, outcome)
+                    return Handled(
+                        status=answered.status,
+                        body=msgspec.json.encode(answered.body),
+                        version=outcome.after.version,
+                        outcome=outcome,
+                    )
+                case Duplicate():
+                    return _stored_answer(verdict, append, request, keys)
+                case VersionConflict():
+                    if verdict.head < brain.version:
+                        self._states.drop(user_id)  # the log was set back: nothing cached can be trusted
+                    brain = await self._states.refresh(user_id)
+                case AppendRefused():
+                    raise _refused(verdict)
+        raise Unavailable("Too many writers at once for this user. Send it again.", retry_after_seconds=1)
+
+    async def _keys_for(self, user_id: str, events: list[BrainEvent]) -> UserKeys:
+        """The user's keys, with those that the events bring in created and read back before their first use."""
+        keys = await self._keyring.load(user_id)
+        for event in events:
+            if isinstance(event, ConversationStarted | NoteAdded) and not keys.knows(event.key_id):
+                scope = "conversation" if isinstance(event, ConversationStarted) else "note"
+                keys = await self._keyring.create_key(user_id, event.key_id, scope)
+        return keys
+
+    def _append(
+        self,
+        user_id: str,
+        command: Command,
+        request: Request,
+        outcome: Outcome,
+        answered: Answer | None,
+        keys: UserKeys,
+    ) -> Append:
+        rows = [codec.seal(fact, keys) for fact in outcome.facts]
+        sealed_answer = key_id = None
+        if answered is not None:
+            key_id = answered.key_id or keys.user_key_id
+            aad = _answer_aad(user_id, outcome.context.command_id)
+            sealed_answer = keys.seal(key_id, msgspec.json.encode(answered.body), aad)
+        return Append(
+            user_id=user_id,
+            expected_version=outcome.before.version,
+            events=rows,
+            command_id=outcome.context.command_id,
+            fingerprint=keys.fingerprint(request.fingerprint),
+            status=answered.status if answered is not None else 0,
+            answer=sealed_answer,
+            answer_key_id=key_id,
+            work=_work_change(outcome, command),
+        )
+
+    def _committed(self, user_id: str, outcome: Outcome) -> None:
+        self._states.put(user_id, outcome.after)
+        if user_id not in self._snapshotting and self._states.snapshot_due(user_id, outcome.after):
+            self._snapshotting.add(user_id)
+            task = asyncio.create_task(self._snapshot(user_id, outcome.after))
+            self._snapshots.add(task)
+            task.add_done_callback(self._snapshots.discard)
+
+    async def _snapshot(self, user_id: str, brain: Brain) -> None:
+        try:
+            await self._states.save_snapshot(user_id, brain)
+        except DomainError as error:
+            logger.warning("snapshot_failed", error=error.code)
+        finally:
+            self._snapshotting.discard(user_id)
+
+    async def aclose(self) -> None:
+        """Wait for snapshots under way."""
+        await asyncio.gather(*self._snapshots, return_exceptions=True)
+
+
+def _outcome(
+    brain: Brain, events: list[BrainEvent], context: CommandContext, request: Request, keys: UserKeys
+) -> Outcome:
+    facts: list[Fact] = []
+    after = brain
+    for ordinal, event in enumerate(events):
+        meta = Meta(
+            event_id=event_id(context.user_id, context.command_id, ordinal),
+            command_id=context.command_id,
+            causation_id=request.causation_id or context.command_id,
+            correlation_id=request.correlation_id or context.command_id,
+            origin=request.origin,
+            at_ms=context.now_ms,
+            end_version=brain.version + len(events),
+            key_id=sealing_key(after, event, keys.user_key_id),
+        )
+        fact = Fact(version=after.version + 1, event=event, meta=meta)
+        facts.append(fact)
+        after = evolve(after, fact)
+    return Outcome(before=brain, after=after, facts=tuple(facts), context=context)
+
+
+def _work_change(outcome: Outcome, command: Command) -> WorkChange | None:
+    """What the user's `work` row becomes: a claim says so itself; else it follows the head of the queue."""
+    before, after = outcome.before, outcome.after
+    if not outcome.facts:
+        return None
+    if isinstance(command, StartReply):
+        return WorkClaimed(command.reply_id, command.after_attempt + 1, command.owner, command.lease_seconds)
+    head_before = before.queue[0] if before.queue else None
+    head_after = after.queue[0] if after.queue else None
+    if head_after == head_before:
+        return None
+    return WorkDone() if head_after is None else WorkWanted(head_after)
+
+
+def _stored_answer(duplicate: Duplicate, append: Append, request: Request, keys: UserKeys) -> Handled:
+    if duplicate.fingerprint != append.fingerprint:
+        raise KeyReused("This Idempotency-Key was used for another request. Use a new key for a new request.")
+    aad = _answer_aad(append.user_id, append.command_id)
+    body = keys.open(duplicate.answer_key_id or keys.user_key_id, duplicate.answer, aad)
+    if body is None:
+        raise Gone("What this request made was deleted for good.", code="answer_gone")
+    return Handled(status=duplicate.status, body=body, version=duplicate.version)
+
+
+def _answer_aad(user_id: str, command_id: str) -> bytes:
+    return f"{user_id}\nanswer\n{command_id}".encode()
+
+
+def _refused(verdict: AppendRefused) -> DomainError:
+    match verdict.reason:
+        case "leased":
+            return Conflict("Another worker has this reply.", code="leased")
+        case "erased":
+            return Gone("This user was erased.", code="erased")
+        case "not_owned":
+            return Unavailable("This user lives on another log.", code="not_owned", retry_after_seconds=1)

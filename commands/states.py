@@ -1,0 +1,111 @@
+"""Folded states of users, cached and kept fresh by the log's tail. A cached state may be stale: only an append
+proves it fresh (see `handle.py`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+from infra.keys import Keyring, UserKeys
+
+from domain import limits
+from domain.brain import BRAIN_SCHEMA, EMPTY_BRAIN, Brain
+from domain.events import Fact
+from domain.evolve import evolve
+from domain.ports import EventLog, Snapshot
+from infra.feed import open_facts
+
+logger = structlog.get_logger(__name__)
+SNAPSHOT_NAME = f"Brain.{BRAIN_SCHEMA}"
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Brain).decode
+
+
+class States:
+    """A bounded cache. It is a feed `Listener`: facts of cached users are folded in as they come."""
+
+    def __init__(self, log: EventLog, keyring: Keyring, *, users_max: int = 10_000) -> None:
+        self._log = log
+        self._keyring = keyring
+        self._users_max = users_max
+        self._brains: OrderedDict[str, Brain] = OrderedDict()
+        self._snapshot_versions: dict[str, int] = {}
+
+    def cached(self, user_id: str) -> Brain | None:
+        brain = self._brains.get(user_id)
+        if brain is not None:
+            self._brains.move_to_end(user_id)
+        return brain
+
+    async def load(self, user_id: str) -> Brain:
+        """The state as of now: from the cache, or a snapshot and the events after it."""
+        brain = self.cached(user_id)
+        return brain if brain is not None else await self.refresh(user_id)
+
+    async def refresh(self, user_id: str) -> Brain:
+        """The state folded up to the stream's head, whatever the cache held."""
+        brain = self._brains.get(user_id) or await self._from_snapshot(user_id)
+        while rows := await self._log.read_stream(user_id, after=brain.version):
+            for fact in await open_facts(rows, self._keyring):
+                brain = evolve(brain, fact)
+        self.put(user_id, brain)
+        return brain
+
+    def put(self, user_id: str, brain: Brain) -> None:
+        """Keep `brain` unless a newer one is there already."""
+        known = self._brains.get(user_id)
+        if known is None or known.version <= brain.version:
+            self._brains[user_id] = brain
+        self._brains.move_to_end(user_id)
+        while len(self._brains) > self._users_max:
+            evicted, _ = self._brains.popitem(last=False)
+            self._snapshot_versions.pop(evicted, None)
+
+    def drop(self, user_id: str) -> None:
+        self._brains.pop(user_id, None)
+
+    # --- feed -------------------------------------------------------------------------------------------------
+
+    def wants(self, user_id: str) -> bool:
+        return user_id in self._brains
+
+    def receive(self, user_id: str, facts: Sequence[Fact]) -> None:
+        brain = self._brains.get(user_id)
+        if brain is None:
+            return
+        for fact in facts:
+            if fact.version == brain.version + 1:
+                brain = evolve(brain, fact)
+            elif fact.version > brain.version:
+                self.drop(user_id)  # a gap: the next use reads the stream
+                return
+        self._brains[user_id] = brain
+
+    # --- snapshots --------------------------------------------------------------------------------------------
+
+    def snapshot_due(self, user_id: str, brain: Brain) -> bool:
+        return brain.version - self._snapshot_versions.get(user_id, 0) >= limits.SNAPSHOT_EVENTS
+
+    async def save_snapshot(self, user_id: str, brain: Brain) -> None:
+        keys = await self._keyring.load(user_id)
+        sealed = keys.seal(keys.user_key_id, _encode(brain), _associated(user_id, brain.version))
+        await self._log.save_snapshot(Snapshot(user_id, brain.version, SNAPSHOT_NAME, sealed))
+        self._snapshot_versions[user_id] = brain.version
+
+    async def _from_snapshot(self, user_id: str) -> Brain:
+        snapshot = await self._log.load_snapshot(user_id, SNAPSHOT_NAME)
+        if snapshot is None:
+            return EMPTY_BRAIN
+        keys: UserKeys = await self._keyring.load(user_id)
+        opened = keys.open(keys.user_key_id, snapshot.state, _associated(user_id, snapshot.version))
+        if opened is None:
+            return EMPTY_BRAIN
+        self._snapshot_versions[user_id] = snapshot.version
+        return _decode(opened)
+
+
+def _associated(user_id: str, version: int) -> bytes:
+    return f"{user_id}\n{SNAPSHOT_NAME}\n{version}".encode()

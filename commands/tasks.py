@@ -1,0 +1,140 @@
+"""Tasks and reminders: created, patched, completed, reopened, deleted. A done recurring task moves its due instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from commands.context import CommandContext
+from commands.due import next_occurrence, resolve_task
+from domain import limits
+from domain.brain import Brain, TaskState
+from domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from domain.events import BrainEvent, TaskCompleted, TaskCreated, TaskDeleted, TaskReopened, TaskUpdated
+from domain.values import Json, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTask:
+    """`task` as the caller says it; its instant, and its zone where it names none, are filled in."""
+
+    task: Task
+    created_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateTask:
+    """`patch` holds the properties to set, by the names of `Task`; None clears."""
+
+    task_id: str
+    patch: Mapping[str, Json]
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteTask:
+    """A recurring task stays open and moves to its next occurrence."""
+
+    task_id: str
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReopenTask:
+    task_id: str
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteTask:
+    task_id: str
+    expected_version: int | None = None
+
+
+TaskChange = UpdateTask | CompleteTask | ReopenTask | DeleteTask
+
+
+def create_task(command: CreateTask, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+    task = resolve_task(command.task, brain.timezone)
+    check_task(task)
+    _check_room(brain)
+    return [TaskCreated(task_id=context.new_id("t"), created_from=command.created_from, content=task)]
+
+
+def change_task(command: TaskChange, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+    known = brain.tasks.get(command.task_id)
+    if known is None:
+        raise NotFound("There is no such task.", code="task_unknown")
+    if command.expected_version is not None and command.expected_version != known.version:
+        raise PreconditionFailed(
+            f"The task is at version {known.version}, not {command.expected_version}. Read it again, then change it.",
+            code="version_stale",
+        )
+    match command:
+        case UpdateTask():
+            return _update(command, known, brain)
+        case CompleteTask():
+            return _complete(command, known)
+        case ReopenTask():
+            if known.task.status == "open":
+                return []
+            _check_room(brain)
+            reopened = replace(known.task, status="open")
+            return [_event(TaskReopened, command.task_id, known, reopened)]
+        case DeleteTask():
+            return [TaskDeleted(task_id=command.task_id)]
+
+
+def _update(command: UpdateTask, known: TaskState, brain: Brain) -> list[BrainEvent]:
+    patch = dict(command.patch)
+    status: Literal["open", "done"] = "done" if patch.pop("status", known.task.status) == "done" else "open"
+    if "tags" in patch:
+        patch["tags"] = tuple(patch["tags"] or ())
+    if "priority" in patch:
+        patch["priority"] = patch["priority"] or "normal"
+    task = resolve_task(replace(known.task, **patch), brain.timezone)
+    check_task(task)
+    events: list[BrainEvent] = []
+    if task != known.task:
+        events.append(_event(TaskUpdated, command.task_id, known, task))
+    if status != known.task.status:
+        if status == "open":
+            _check_room(brain)
+        kind = TaskCompleted if status == "done" else TaskReopened
+        events.append(_event(kind, command.task_id, known, replace(task, status=status)))
+    return events
+
+
+def _complete(command: CompleteTask, known: TaskState) -> list[BrainEvent]:
+    if known.task.status == "done":
+        return []
+    following = next_occurrence(known.task)
+    if following is not None:
+        return [_event(TaskUpdated, command.task_id, known, following)]
+    return [_event(TaskCompleted, command.task_id, known, replace(known.task, status="done"))]
+
+
+def _event(
+    kind: type[TaskUpdated] | type[TaskCompleted] | type[TaskReopened], task_id: str, known: TaskState, task: Task
+) -> BrainEvent:
+    return kind(task_id=task_id, created_from=known.created_from, created_at_ms=known.created_at_ms, content=task)
+
+
+def _check_room(brain: Brain) -> None:
+    if sum(1 for state in brain.tasks.values() if state.task.status == "open") >= limits.TASKS_OPEN_MAX:
+        raise Conflict(f"At most {limits.TASKS_OPEN_MAX} open tasks. Complete or delete one first.", code="tasks_full")
+
+
+def check_task(task: Task) -> None:
+    """Raises `Invalid` where a property is out of bounds."""
+    if not task.title.strip() or len(task.title) > limits.TITLE_CHARACTERS_MAX:
+        raise Invalid(f"A task's title has 1 to {limits.TITLE_CHARACTERS_MAX} characters.", code="title_invalid")
+    if len(task.tags) > limits.TAGS_MAX:
+        raise Invalid(f"A task has at most {limits.TAGS_MAX} tags.", code="tags_too_many")
+    if any(not tag.strip() or len(tag) > limits.TAG_CHARACTERS_MAX for tag in task.tags):
+        raise Invalid(f"A tag has 1 to {limits.TAG_CHARACTERS_MAX} characters.", code="tag_invalid")
+    if task.notes is not None and len(task.notes) > limits.TASK_NOTES_CHARACTERS_MAX:
+        raise Invalid(f"A task's notes have at most {limits.TASK_NOTES_CHARACTERS_MAX} characters.", code="notes_long")
+    if task.assignee is not None and len(task.assignee) > limits.TITLE_CHARACTERS_MAX:
+        raise Invalid(f"An assignee has at most {limits.TITLE_CHARACTERS_MAX} characters.", code="assignee_invalid")

@@ -1,0 +1,153 @@
+"""`Brain`: everything a decision may rest on, folded from one user's stream by domain/evolve.py.
+
+Immutable; every collection has a cap from domain/limits.py. It holds no message text, note text or conversation
+title: those are sealed under keys that can be destroyed, and must not survive here. Snapshots are a stored `Brain`;
+change a field and raise `BRAIN_SCHEMA`, then old snapshots are left aside and the stream is folded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from domain import limits
+from domain.values import ActionStatus, Json, Memory, ReplyRef, Task
+
+BRAIN_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    key_id: str
+    conversation_id: str
+    main: bool
+    archived: bool = False
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """`stopping`: a stop was asked for and the running worker has not ended it yet."""
+
+    ref: ReplyRef
+    status: Literal["queued", "running", "stopping", "completed", "failed", "stopped"] = "queued"
+    attempt: int = 0
+    tries: int = 0
+    owner: str = ""
+    reserved_tokens: int = 0
+    version: int
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ("completed", "failed", "stopped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextEntry:
+    """Where the text of a message lies in the stream. Entries sort as a reader sees them: question, answer."""
+
+    turn: int
+    role: Literal["user", "assistant"]
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRecord:
+    message_id: str
+    reply_id: str
+    conversation_ref: str
+    attempt: int
+    kind: str
+    ordinal: int
+    status: ActionStatus
+    result_id: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskState:
+    task: Task
+    created_from: str | None
+    created_at_ms: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryState:
+    memory: Memory
+    pinned_at_ms: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteState:
+    """`event_version` is where its text lies in the stream."""
+
+    key_id: str
+    event_version: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferenceState:
+    key: str
+    value: Json
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionState:
+    opened_at_ms: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brain:
+    """The state of one user. `usage_tokens` were settled on `usage_day` (days since 1970, UTC)."""
+
+    version: int = 0
+    last_at_ms: int = 0
+    erased: bool = False
+    conversations: Mapping[str, Conversation] = field(default_factory=dict)
+    main_conversation: str | None = None
+    context: Mapping[str, tuple[ContextEntry, ...]] = field(default_factory=dict)
+    sessions: Mapping[str, SessionState] = field(default_factory=dict)
+    replies: Mapping[str, Reply] = field(default_factory=dict)
+    reply_of: Mapping[str, str] = field(default_factory=dict)
+    queue: tuple[str, ...] = ()
+    accepted_at_ms: tuple[int, ...] = ()
+    actions: Mapping[str, ActionRecord] = field(default_factory=dict)
+    tasks: Mapping[str, TaskState] = field(default_factory=dict)
+    memories: Mapping[str, MemoryState] = field(default_factory=dict)
+    notes: Mapping[str, NoteState] = field(default_factory=dict)
+    preferences: Mapping[str, PreferenceState] = field(default_factory=dict)
+    usage_day: int = 0
+    usage_tokens: int = 0
+
+    def preference(self, key: str) -> Json:
+        for state in self.preferences.values():
+            if state.key == key:
+                return state.value
+        return None
+
+    @property
+    def timezone(self) -> str:
+        zone = self.preference("timezone")
+        return zone if isinstance(zone, str) else "UTC"
+
+    def tokens_spent(self, now_ms: int) -> int:
+        """Tokens of today (UTC), settled and reserved."""
+        settled = self.usage_tokens if self.usage_day == now_ms // limits.DAY_MS else 0
+        return settled + sum(self.replies[reply_id].reserved_tokens for reply_id in self.queue)
+
+    def messages_within(self, window_ms: int, now_ms: int) -> int:
+        return sum(1 for at_ms in self.accepted_at_ms if at_ms > now_ms - window_ms)
+
+    def find_reply(self, message_or_reply_id: str) -> Reply | None:
+        """The reply with this id, or the newest reply to the message with this id."""
+        return self.replies.get(self.reply_of.get(message_or_reply_id, message_or_reply_id))
+
+
+EMPTY_BRAIN = Brain()

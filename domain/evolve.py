@@ -1,0 +1,325 @@
+"""`evolve`: how each fact changes a `Brain`. Pure, total over all events, and the only way a `Brain` changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal, TypeVar, assert_never
+
+from domain import limits
+from domain.brain import (
+    ActionRecord,
+    Brain,
+    ContextEntry,
+    Conversation,
+    MemoryState,
+    NoteState,
+    PreferenceState,
+    Reply,
+    SessionState,
+    TaskState,
+)
+from domain.events import (
+    ActionCreated,
+    ActionResolved,
+    BrainEvent,
+    ConversationArchived,
+    ConversationDeleted,
+    ConversationRenamed,
+    ConversationRestored,
+    ConversationStarted,
+    Fact,
+    MemoryForgotten,
+    MemoryPinned,
+    MessageReceived,
+    NoteAdded,
+    NoteDeleted,
+    PreferenceSet,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyRequested,
+    ReplyStarted,
+    ReplyStopped,
+    ReplyStopRequested,
+    SessionClosed,
+    SessionOpened,
+    TaskCompleted,
+    TaskCreated,
+    TaskDeleted,
+    TaskReopened,
+    TaskUpdated,
+    UserErased,
+)
+from domain.values import REDACTED
+
+V = TypeVar("V")
+
+
+def _put(mapping: Mapping[str, V], key: str, value: V, *, keep_max: int | None = None) -> dict[str, V]:
+    """A copy with `key` set and moved to the end; the oldest entries beyond `keep_max` are dropped."""
+    copy = {k: v for k, v in mapping.items() if k != key} if key in mapping else dict(mapping)
+    copy[key] = value
+    while keep_max is not None and len(copy) > keep_max:
+        del copy[next(iter(copy))]
+    return copy
+
+
+def _drop(mapping: Mapping[str, V], key: str) -> Mapping[str, V]:
+    return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping
+
+
+def evolve(brain: Brain, fact: Fact) -> Brain:
+    """The state after `fact`, which must be the next one of the stream."""
+    if fact.version != brain.version + 1:
+        raise AssertionError(f"version {fact.version} cannot follow {brain.version}")
+    changed = _fold(brain, fact.event, fact)
+    at_ms = max(brain.last_at_ms, fact.meta.at_ms)
+    return replace(changed, version=fact.version, last_at_ms=at_ms)
+
+
+def _fold(brain: Brain, event: BrainEvent, fact: Fact) -> Brain:
+    end = fact.meta.end_version
+    match event:
+        case MessageReceived():
+            return _message_received(brain, event, fact)
+        case ReplyRequested() | ReplyStarted() | ReplyStopRequested():
+            return _reply_goes_on(brain, event, end)
+        case ReplyCompleted() | ReplyFailed() | ReplyStopped():
+            return _reply_ended(brain, event, fact)
+        case ActionCreated() | ActionResolved():
+            return _action(brain, event, end)
+        case TaskCreated() | TaskUpdated() | TaskCompleted() | TaskReopened() | TaskDeleted():
+            return _task(brain, event, fact)
+        case SessionOpened():
+            opened = SessionState(opened_at_ms=fact.meta.at_ms, version=end)
+            return replace(brain, sessions=_put(brain.sessions, event.session_id, opened))
+        case SessionClosed():
+            return replace(brain, sessions=_drop(brain.sessions, event.session_id))
+        case MemoryPinned() | MemoryForgotten() | NoteAdded() | NoteDeleted() | PreferenceSet():
+            return _kept(brain, event, fact)
+        case UserErased():
+            return Brain(erased=True)
+        case (
+            ConversationStarted()
+            | ConversationRenamed()
+            | ConversationArchived()
+            | ConversationRestored()
+            | ConversationDeleted()
+        ):
+            return _conversation(brain, event, end)
+        case _:
+            assert_never(event)
+
+
+def _conversation(
+    brain: Brain,
+    event: ConversationStarted
+    | ConversationRenamed
+    | ConversationArchived
+    | ConversationRestored
+    | ConversationDeleted,
+    end: int,
+) -> Brain:
+    ref = event.conversation_ref
+    if isinstance(event, ConversationStarted):
+        started = Conversation(
+            key_id=event.key_id,
+            conversation_id="" if event.content is REDACTED else event.content.conversation_id,
+            main=event.main,
+            version=end,
+        )
+        return replace(
+            brain,
+            conversations=_put(brain.conversations, ref, started),
+            main_conversation=ref if event.main else brain.main_conversation,
+        )
+    if isinstance(event, ConversationDeleted):
+        return replace(
+            brain,
+            conversations=_drop(brain.conversations, ref),
+            main_conversation=None if brain.main_conversation == ref else brain.main_conversation,
+            context=_drop(brain.context, ref),
+            replies={k: r for k, r in brain.replies.items() if r.ref.conversation_ref != ref},
+            reply_of={m: r for m, r in brain.reply_of.items() if brain.replies[r].ref.conversation_ref != ref},
+            actions={k: a for k, a in brain.actions.items() if a.conversation_ref != ref},
+        )
+    known = brain.conversations[ref]
+    archived = known.archived
+    if isinstance(event, ConversationArchived):
+        archived = True
+    elif isinstance(event, ConversationRestored):
+        archived = False
+    changed = replace(known, archived=archived, version=end)
+    return replace(brain, conversations=_put(brain.conversations, ref, changed))
+
+
+def _message_received(brain: Brain, event: MessageReceived, fact: Fact) -> Brain:
+    at_ms = fact.meta.at_ms
+    recent = tuple(at for at in brain.accepted_at_ms if at > at_ms - limits.RATE_WINDOW_MS)
+    entry = ContextEntry(turn=fact.version, role="user", id=event.message_id, version=fact.version)
+    return replace(
+        brain,
+        accepted_at_ms=(*recent, at_ms)[-limits.RATE_MESSAGES_KEPT_MAX :],
+        context=_with_context(brain.context, event.conversation_ref, entry),
+    )
+
+
+def _with_context(
+    context: Mapping[str, tuple[ContextEntry, ...]], ref: str, entry: ContextEntry
+) -> Mapping[str, tuple[ContextEntry, ...]]:
+    entries = sorted((*context.get(ref, ()), entry), key=lambda e: (e.turn, e.role == "assistant", e.version))
+    kept = tuple(entries[-limits.CONTEXT_MESSAGES_KEPT_MAX :])
+    return _put(context, ref, kept, keep_max=limits.CONTEXT_CONVERSATIONS_KEPT_MAX)
+
+
+def _reply_goes_on(brain: Brain, event: ReplyRequested | ReplyStarted | ReplyStopRequested, end: int) -> Brain:
+    ref = event.reply
+    if isinstance(event, ReplyRequested):
+        context = brain.context
+        if ref.supersedes is not None and ref.conversation_ref in context:
+            kept = tuple(e for e in context[ref.conversation_ref] if e.id != ref.supersedes)
+            context = {**context, ref.conversation_ref: kept}
+        reply_of = _put(brain.reply_of, ref.message_id, ref.reply_id)
+        replies = _put(brain.replies, ref.reply_id, Reply(ref=ref, version=end))
+        return _forget_old_replies(
+            replace(brain, replies=replies, reply_of=reply_of, queue=(*brain.queue, ref.reply_id), context=context)
+        )
+    known = brain.replies[ref.reply_id]
+    if isinstance(event, ReplyStarted):
+        known = replace(
+            known,
+            status="stopping" if known.status == "stopping" else "running",
+            attempt=event.attempt,
+            tries=event.tries,
+            owner=event.owner,
+            reserved_tokens=event.reserved_tokens,
+            version=end,
+        )
+    else:
+        known = replace(known, status="stopping", version=end)
+    return replace(brain, replies={**brain.replies, ref.reply_id: known})
+
+
+def _forget_old_replies(brain: Brain) -> Brain:
+    """Drop the oldest ended replies beyond the cap. Waiting ones are never dropped: their number is capped too."""
+    surplus = len(brain.replies) - limits.REPLIES_KEPT_MAX - len(brain.queue)
+    if surplus <= 0:
+        return brain
+    ended = [reply_id for reply_id, reply in brain.replies.items() if reply.ended][:surplus]
+    replies = {k: v for k, v in brain.replies.items() if k not in ended}
+    reply_of = {m: r for m, r in brain.reply_of.items() if r in replies}
+    return replace(brain, replies=replies, reply_of=reply_of)
+
+
+def _reply_ended(brain: Brain, event: ReplyCompleted | ReplyFailed | ReplyStopped, fact: Fact) -> Brain:
+    ref = event.reply
+    status: Literal["completed", "failed", "stopped"]
+    match event:
+        case ReplyCompleted():
+            status = "completed"
+        case ReplyFailed():
+            status = "failed"
+        case ReplyStopped():
+            status = "stopped"
+    known = brain.replies.get(ref.reply_id)
+    if known is None:
+        raise AssertionError(f"reply {ref.reply_id} ended but was never requested")
+    ended = replace(known, status=status, attempt=event.attempt, reserved_tokens=0, version=fact.meta.end_version)
+    day = fact.meta.at_ms // limits.DAY_MS
+    before = brain.usage_tokens if brain.usage_day == day else 0
+    entry = ContextEntry(turn=ref.message_version, role="assistant", id=ref.reply_id, version=fact.version)
+    return replace(
+        brain,
+        replies={**brain.replies, ref.reply_id: ended},
+        queue=tuple(reply_id for reply_id in brain.queue if reply_id != ref.reply_id),
+        context=_with_context(brain.context, ref.conversation_ref, entry),
+        usage_day=day,
+        usage_tokens=before + event.usage.total_tokens,
+    )
+
+
+def _action(brain: Brain, event: ActionCreated | ActionResolved, end: int) -> Brain:
+    record = ActionRecord(
+        message_id=event.message_id,
+        reply_id=event.reply_id,
+        conversation_ref=event.conversation_ref,
+        attempt=event.attempt,
+        kind=event.kind,
+        ordinal=event.ordinal,
+        status=event.status,
+        result_id=event.result_id,
+        version=end,
+    )
+    actions = _put(brain.actions, event.action_id, record, keep_max=limits.ACTIONS_KEPT_MAX)
+    return replace(brain, actions=actions)
+
+
+def _task(
+    brain: Brain, event: TaskCreated | TaskUpdated | TaskCompleted | TaskReopened | TaskDeleted, fact: Fact
+) -> Brain:
+    if isinstance(event, TaskDeleted):
+        return replace(brain, tasks=_drop(brain.tasks, event.task_id))
+    if event.content is REDACTED:
+        return brain
+    created_at_ms = fact.meta.at_ms if isinstance(event, TaskCreated) else event.created_at_ms
+    state = TaskState(
+        task=event.content,
+        created_from=event.created_from,
+        created_at_ms=created_at_ms,
+        version=fact.meta.end_version,
+    )
+    if event.task_id in brain.tasks and brain.tasks[event.task_id].task.status == event.content.status:
+        tasks = {**brain.tasks, event.task_id: state}
+    else:
+        tasks = _put(brain.tasks, event.task_id, state)
+    if event.content.status == "done":
+        done = [task_id for task_id, t in tasks.items() if t.task.status == "done"]
+        for task_id in done[: max(0, len(done) - limits.TASKS_DONE_KEPT_MAX)]:
+            del tasks[task_id]
+    return replace(brain, tasks=tasks)
+
+
+def _kept(
+    brain: Brain, event: MemoryPinned | MemoryForgotten | NoteAdded | NoteDeleted | PreferenceSet, fact: Fact
+) -> Brain:
+    end = fact.meta.end_version
+    match event:
+        case MemoryPinned():
+            if event.content is REDACTED:
+                return brain
+            pinned = MemoryState(memory=event.content, pinned_at_ms=fact.meta.at_ms, version=end)
+            return replace(brain, memories=_put(brain.memories, event.memory_id, pinned))
+        case MemoryForgotten():
+            return replace(brain, memories=_drop(brain.memories, event.memory_id))
+        case NoteAdded():
+            note = NoteState(key_id=event.key_id, event_version=fact.version, version=end)
+            return replace(brain, notes=_put(brain.notes, event.note_ref, note))
+        case NoteDeleted():
+            return replace(brain, notes=_drop(brain.notes, event.note_ref))
+        case PreferenceSet():
+            if event.content is REDACTED:
+                return brain
+            known = PreferenceState(key=event.content.key, value=event.content.value, version=end)
+            return replace(brain, preferences=_put(brain.preferences, event.preference_ref, known))
+
+
+def sealing_key(brain: Brain, event: BrainEvent, user_key_id: str) -> str:
+    """The id of the key that `event` is sealed under, given the state just before it."""
+    match event:
+        case (
+            MessageReceived()
+            | ActionCreated()
+            | ActionResolved()
+            | ConversationRenamed()
+            | ConversationArchived()
+            | ConversationRestored()
+        ):
+            return brain.conversations[event.conversation_ref].key_id
+        case (
+            ReplyRequested() | ReplyStarted() | ReplyStopRequested() | ReplyCompleted() | ReplyFailed() | ReplyStopped()
+        ):
+            return brain.conversations[event.reply.conversation_ref].key_id
+        case NoteAdded():
+            return event.key_id
+        case _:
+            return user_key_id

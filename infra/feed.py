@@ -1,0 +1,67 @@
+"""One reader of the log's tail per process, opened and handed to whoever follows a user: caches and live hubs.
+
+It opens only events of users that somebody wants. It holds no state of its own but the position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from itertools import groupby
+from typing import Protocol
+
+import structlog
+
+from domain.events import Fact
+from domain.ports import EventLog, StoredEvent
+from infra import codec
+from infra.keys import Keyring
+
+logger = structlog.get_logger(__name__)
+
+
+class Listener(Protocol):
+    """Both are called in the event loop and must not block. Facts of one user come in version order, once."""
+
+    def wants(self, user_id: str) -> bool: ...
+    def receive(self, user_id: str, facts: Sequence[Fact]) -> None: ...
+
+
+class FactFeed:
+    """`run` until cancelled. Listeners see each page of the log in position order."""
+
+    def __init__(self, log: EventLog, keyring: Keyring) -> None:
+        self._log = log
+        self._keyring = keyring
+        self._listeners: list[Listener] = []
+
+    def add(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def remove(self, listener: Listener) -> None:
+        self._listeners.remove(listener)
+
+    async def run(self, *, after: int | None = None) -> None:
+        async with aclosing(self._log.tail(after=after)) as pages:
+            async for page in pages:
+                await self._hand_out(page)
+
+    async def _hand_out(self, page: list[StoredEvent]) -> None:
+        for user_id, rows in groupby(sorted(page, key=lambda row: row.user_id), key=lambda row: row.user_id):
+            wanting = [listener for listener in self._listeners if listener.wants(user_id)]
+            if not wanting:
+                continue
+            facts = await open_facts(list(rows), self._keyring)
+            for listener in wanting:
+                listener.receive(user_id, facts)
+
+
+async def open_facts(rows: Sequence[StoredEvent], keyring: Keyring) -> list[Fact]:
+    """The facts in `rows`, all of one user. Keys made since the last look are read again."""
+    if not rows:
+        return []
+    keys = await keyring.load(rows[0].user_id)
+    if any(not keys.knows(key_id) for key_id in codec.key_ids(rows)):
+        keyring.evict(rows[0].user_id)
+        keys = await keyring.load(rows[0].user_id)
+    return [codec.open(row, keys) for row in rows]
