@@ -6,7 +6,7 @@ Nothing here knows Postgres, NATS or HTTP.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -134,7 +134,7 @@ class EventLog(Protocol):
     async def load_snapshot(self, user_id: str, name: str) -> Snapshot | None: ...
     async def save_snapshot(self, snapshot: Snapshot) -> None: ...
 
-    def tail(self, *, after: int | None = None) -> AsyncIterator[list[StoredEvent]]:
+    def tail(self, *, after: int | None = None) -> AsyncGenerator[list[StoredEvent], None]:
         """Pages of the log in position order as they commit, for ever; from now when `after` is None.
 
         Survives a lost connection: it reconnects and goes on after the last position that it gave.
