@@ -14,7 +14,6 @@ import structlog
 
 from domain.events import Fact
 from domain.ports import EventLog, StoredEvent
-from infra import codec
 from infra.keys import Keyring
 
 logger = structlog.get_logger(__name__)
@@ -51,17 +50,6 @@ class FactFeed:
             wanting = [listener for listener in self._listeners if listener.wants(user_id)]
             if not wanting:
                 continue
-            facts = await open_facts(list(rows), self._keyring)
+            facts = await self._keyring.open_events(user_id, list(rows))
             for listener in wanting:
                 listener.receive(user_id, facts)
-
-
-async def open_facts(rows: Sequence[StoredEvent], keyring: Keyring) -> list[Fact]:
-    """The facts in `rows`, all of one user. Keys made since the last look are read again."""
-    if not rows:
-        return []
-    keys = await keyring.load(rows[0].user_id)
-    if any(not keys.knows(key_id) for key_id in codec.key_ids(rows)):
-        keyring.evict(rows[0].user_id)
-        keys = await keyring.load(rows[0].user_id)
-    return [codec.open(row, keys) for row in rows]

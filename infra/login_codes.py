@@ -1,0 +1,46 @@
+"""Log-in codes of development: made by the command line, exchanged once for a token by any API process.
+
+Only a code's SHA-256 is stored, so that reading the table lets nobody in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+
+from infra.ids import random_token
+from infra.postgres import conninfo
+from infra.settings import Settings
+
+LIFETIME = timedelta(minutes=10)
+
+
+def issue_login_code(settings: Settings, user_sub: str) -> str:
+    """A code that is good once, for ten minutes by the database's clock. Raises `psycopg.OperationalError`."""
+    code = random_token(24)
+    with psycopg.connect(conninfo(settings, "login"), autocommit=True) as connection:
+        connection.execute("DELETE FROM login_codes WHERE expires_at < now() - interval '1 day'")
+        connection.execute(
+            "INSERT INTO login_codes (code_hash, user_sub, expires_at) VALUES (%s, %s, now() + %s)",
+            (_hash(code), user_sub, LIFETIME),
+        )
+    return code
+
+
+async def redeem_login_code(connection: AsyncConnection[Any], code: str) -> str | None:
+    """The user that the code was made for, or None when it is unknown, used or too old. Uses it up."""
+    cursor = await connection.execute(
+        "UPDATE login_codes SET used_at = now() WHERE code_hash = %s AND used_at IS NULL AND expires_at > now()"
+        " RETURNING user_sub",
+        (_hash(code),),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+def _hash(code: str) -> bytes:
+    return hashlib.sha256(code.encode()).digest()

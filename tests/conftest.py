@@ -1,0 +1,85 @@
+"""What every test can ask for. The servers are real, started once a run and only when a test needs one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.nats import EmbeddedNats
+from infra.embedded.postgres import EmbeddedPostgres
+from infra.embedded.servers import running
+from infra.local_keys import make_master_key
+from infra.settings import Settings
+from tests.support.databases import PostgresServer
+from tests.support.nats_streams import delete_all_streams
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "How many of their faults the kill tests inject: a tenth, or all of them."
+    parser.addoption("--chaos", choices=("tenth", "all"), default="tenth", help=text)
+
+
+@pytest.fixture(scope="session")
+def chaos_share(pytestconfig: pytest.Config) -> float:
+    """What a kill test multiplies its counts by."""
+    return 1.0 if pytestconfig.getoption("chaos") == "all" else 0.1
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    data_dir = tmp_path_factory.mktemp("postgres")
+    server = EmbeddedPostgres(data_dir)
+    with running(server):
+        yield PostgresServer(server)
+    server.discard_socket_folder()
+    shutil.rmtree(data_dir)
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A migrated database of this test's own."""
+    with postgres_server.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A migrated database that the tests of one file share, for those that only read or use users of their own."""
+    with postgres_server.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedNats]:
+    server = EmbeddedNats(tmp_path_factory.mktemp("nats"))
+    server.choose_port()
+    with running(server):
+        yield server
+
+
+@pytest.fixture
+def nats_url(nats_server: EmbeddedNats) -> str:
+    """A real server without any stream."""
+    delete_all_streams(nats_server.url)
+    return nats_server.url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, nats_url: str) -> Settings:
+    """Settings for real servers, with keys and a data dir of this test's own."""
+    return Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        nats_url=nats_url,
+        port=0,
+        master_key=make_master_key(),
+        auth_dev_secret="a development secret of more than 32 bytes",
+    )

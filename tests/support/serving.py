@@ -1,0 +1,76 @@
+"""An application behind our real server, in the test's own loop, and a client that writes raw bytes to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from api.server import Server, server_config
+from infra.ids import SeededIds
+from tests.support.echo_app import STREAMS
+
+
+@asynccontextmanager
+async def serving(app: Any, **options: Any) -> AsyncIterator[Server]:
+    """Listens on a free port of loopback until the block ends."""
+    server = Server(server_config(app, host="127.0.0.1", port=0, new_id=SeededIds(), **options), STREAMS.drain)
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0)
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        await task
+
+
+@dataclass
+class RawReply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    names: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Connection:
+    """Bytes in, replies out. `closed` reads to the end and says what still came."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def write(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def reply(self) -> RawReply:
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        pairs = [line.split(": ", 1) for line in head[1:] if line]
+        headers = {name: value for name, value in pairs}
+        length = int(headers.get("content-length", "0"))
+        return RawReply(
+            int(head[0].split(" ")[1]), headers, await self.reader.readexactly(length), [name for name, _ in pairs]
+        )
+
+    async def closed(self) -> bytes:
+        """What came until the server closed; a reset counts as closed, since unread bytes cause one."""
+        try:
+            return await self.reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+@asynccontextmanager
+async def connected(server: Server) -> AsyncIterator[Connection]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        yield Connection(reader, writer)
+    finally:
+        writer.close()
+        try:
+            await writer.wait_closed()
+        except (ConnectionResetError, BrokenPipeError):
+            pass

@@ -1,0 +1,85 @@
+"""The command line: quick to answer, and strict about what it prints where."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import jwt
+import pytest
+from click.testing import CliRunner
+
+from cli.main import COMMANDS, main
+
+SECRET = "a development secret of more than 32 bytes"
+HEAVY = {"psycopg", "litestar", "nats", "sqlalchemy", "alembic", "pydantic", "httpx", "structlog", "jwt"}
+
+
+def test_help_names_every_command_and_imports_nothing_heavy() -> None:
+    program = """
+import sys, json
+from cli.main import main
+try: main(["--help"], prog_name="microcos")
+except SystemExit: pass
+print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(json.loads(done.stderr))
+    for name in COMMANDS:
+        assert f"  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_there_and_explains_itself(name: str) -> None:
+    assert find_spec(COMMANDS[name].module) is not None
+    shown = CliRunner().invoke(main, [name, "--help"])
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.startswith(f"Usage: main {name}")
+
+
+def test_an_unknown_command_is_refused() -> None:
+    assert CliRunner().invoke(main, ["fly"]).exit_code == 2
+
+
+def test_a_wrong_setting_is_told_in_a_line_and_not_in_a_traceback() -> None:
+    refused = CliRunner().invoke(main, ["settings"], env={"MICROCOS_PORT": "many"})
+    assert refused.exit_code == 2
+    assert refused.stderr == "Error: MICROCOS_PORT: must be a whole number.\n"
+
+
+def test_a_token_stands_alone_on_stdout(tmp_path: Path) -> None:
+    environment = {"MICROCOS_DATA_DIR": str(tmp_path), "MICROCOS_AUTH_DEV_SECRET": SECRET}
+    printed = CliRunner().invoke(main, ["token", "--user", "u1"], env=environment)
+    assert printed.exit_code == 0
+    assert printed.stderr == ""
+    claims = jwt.decode(printed.stdout.removesuffix("\n"), SECRET, algorithms=["HS256"])
+    assert claims["sub"] == "u1"
+    assert claims["exp"] - claims["iat"] == 86_400
+
+
+def test_a_token_names_the_issuer_and_audience_that_are_asked_for(tmp_path: Path) -> None:
+    environment = {"MICROCOS_DATA_DIR": str(tmp_path), "MICROCOS_AUTH_DEV_SECRET": SECRET}
+    environment |= {"MICROCOS_AUTH_ISSUER": "https://me", "MICROCOS_AUTH_AUDIENCE": "web,mobile"}
+    arguments = ["token", "--user", "u1", "--lifetime-seconds", "60"]
+    printed = CliRunner().invoke(main, arguments, env=environment)
+    claims = jwt.decode(printed.stdout.strip(), SECRET, algorithms=["HS256"], audience="web", issuer="https://me")
+    assert claims["exp"] - claims["iat"] == 60
+
+
+def test_without_a_development_key_no_token_is_made(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(main, ["token", "--user", "u1"], env={"MICROCOS_DATA_DIR": str(tmp_path)})
+    assert refused.exit_code == 2
+    assert refused.stdout == ""
+    assert "microcos dev" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dev_refuses_a_host_that_others_can_reach(tmp_path: Path) -> None:
+    environment = {"MICROCOS_DATA_DIR": str(tmp_path), "MICROCOS_HOST": "0.0.0.0"}
+    refused = CliRunner().invoke(main, ["dev"], env=environment)
+    assert refused.exit_code == 2
+    assert "MICROCOS_HOST" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
