@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import msgspec
 import structlog
-from infra.keys import Keyring, UserKeys
 
 from commands.context import CommandContext, Limits, event_id
 from commands.decide import Command, decide
@@ -38,13 +38,13 @@ from domain.ports import (
     WorkDone,
     WorkWanted,
 )
-from domain.values import Json, Origin
+from domain.values import REDACTED, Json, Origin
 from infra import codec
+from infra.keys import Keyring, UserKeys
 
 logger = structlog.get_logger(__name__)
 
 CONFLICTS_MAX = 20  # each one means that another process moved the stream; two processes seldom meet more than twice
-SAME_KEY_WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,15 @@ class _Mailbox:
 
 class CommandHandler:
     def __init__(
-        self, log: EventLog, keyring: Keyring, states: States, clock: Clock, new_id: NewId, limits: Limits
+        self,
+        log: EventLog,
+        keyring: Keyring,
+        states: States,
+        clock: Clock,
+        new_id: NewId,
+        limits: Limits,
+        *,
+        same_key_wait_seconds: float = 2.0,
     ) -> None:
         self._log = log
         self._keyring = keyring
@@ -111,6 +119,7 @@ class CommandHandler:
         self._clock = clock
         self._new_id = new_id
         self._limits = limits
+        self._same_key_wait_seconds = same_key_wait_seconds
         self._mailboxes: dict[str, _Mailbox] = {}
         self._in_flight: dict[tuple[str, str], asyncio.Event] = {}
         self._snapshots: set[asyncio.Task[None]] = set()
@@ -129,7 +138,7 @@ class CommandHandler:
         answer showed was deleted), `Unavailable` (the outcome is unknown: send it again with the same key).
         """
         keys = await self._keyring.load(user_id)
-        command_id = self._new_id() if request.key is None else keys.command_id(request.key)
+        command_id = self._new_id() if request.key is None else _command_id(request.key, keys)
         async with self._once(user_id, command_id), self._mailbox(user_id):
             return await self._decide_until_committed(user_id, command, request, answer, command_id)
 
@@ -139,7 +148,7 @@ class CommandHandler:
         flight = (user_id, command_id)
         while (running := self._in_flight.get(flight)) is not None:
             try:
-                async with asyncio.timeout(SAME_KEY_WAIT_SECONDS):
+                async with asyncio.timeout(self._same_key_wait_seconds):
                     await running.wait()
             except TimeoutError:
                 raise Conflict(
@@ -183,6 +192,11 @@ class CommandHandler:
             except DomainError as error:
                 refusal = error
             keys = await self._keys_for(user_id, events)
+            if any(
+                keys.destroyed(event.key_id) for event in events if isinstance(event, ConversationStarted | NoteAdded)
+            ):
+                # Ids of keys are derived from the command: what this one made was deleted since.
+                raise Gone("What this request made was deleted for good.", code="answer_gone")
             outcome = _outcome(brain, events, context, request, keys)
             answered = None if refusal is not None else answer(outcome)
             append = self._append(user_id, command, request, outcome, answered, keys)
@@ -213,9 +227,13 @@ class CommandHandler:
         """The user's keys, with those that the events bring in created and read back before their first use."""
         keys = await self._keyring.load(user_id)
         for event in events:
-            if isinstance(event, ConversationStarted | NoteAdded) and not keys.knows(event.key_id):
-                scope = "conversation" if isinstance(event, ConversationStarted) else "note"
-                keys = await self._keyring.create_key(user_id, event.key_id, scope)
+            match event:
+                case ConversationStarted():
+                    keys = await self._keyring.create_key(user_id, event.key_id, "conversation", event.conversation_ref)
+                case NoteAdded():
+                    keys = await self._keyring.create_key(user_id, event.key_id, "note", event.note_ref)
+                case _:
+                    pass
         return keys
 
     def _append(
@@ -227,18 +245,18 @@ class CommandHandler:
         answered: Answer | None,
         keys: UserKeys,
     ) -> Append:
-        rows = [codec.seal(fact, keys) for fact in outcome.facts]
+        rows = [codec.seal(fact, user_id, keys) for fact in outcome.facts]
         sealed_answer = key_id = None
         if answered is not None:
             key_id = answered.key_id or keys.user_key_id
             aad = _answer_aad(user_id, outcome.context.command_id)
-            sealed_answer = keys.seal(key_id, msgspec.json.encode(answered.body), aad)
+            sealed_answer = codec.seal_entry(msgspec.json.encode(answered.body), aad, key_id, keys)
         return Append(
             user_id=user_id,
             expected_version=outcome.before.version,
             events=rows,
             command_id=outcome.context.command_id,
-            fingerprint=keys.fingerprint(request.fingerprint),
+            fingerprint=keys.keyed_hash("request", request.fingerprint),
             status=answered.status if answered is not None else 0,
             answer=sealed_answer,
             answer_key_id=key_id,
@@ -306,14 +324,19 @@ def _stored_answer(duplicate: Duplicate, append: Append, request: Request, keys:
     if duplicate.fingerprint != append.fingerprint:
         raise KeyReused("This Idempotency-Key was used for another request. Use a new key for a new request.")
     aad = _answer_aad(append.user_id, append.command_id)
-    body = keys.open(duplicate.answer_key_id or keys.user_key_id, duplicate.answer, aad)
-    if body is None:
+    body = codec.open_entry(duplicate.answer, aad, duplicate.answer_key_id or keys.user_key_id, keys)
+    if body is REDACTED:
         raise Gone("What this request made was deleted for good.", code="answer_gone")
     return Handled(status=duplicate.status, body=body, version=duplicate.version)
 
 
-def _answer_aad(user_id: str, command_id: str) -> bytes:
-    return f"{user_id}\nanswer\n{command_id}".encode()
+def _command_id(key: str, keys: UserKeys) -> str:
+    """The same key of the same user is the same command, for ever; nobody can tell the key from it."""
+    return str(UUID(bytes=keys.keyed_hash("command", key.encode())[:16], version=5))
+
+
+def _answer_aad(user_id: str, command_id: str) -> str:
+    return f"{user_id}\nanswer\n{command_id}"
 
 
 def _refused(verdict: AppendRefused) -> DomainError:

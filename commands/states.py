@@ -9,14 +9,15 @@ from collections.abc import Sequence
 
 import msgspec
 import structlog
-from infra.keys import Keyring, UserKeys
 
 from domain import limits
 from domain.brain import BRAIN_SCHEMA, EMPTY_BRAIN, Brain
 from domain.events import Fact
 from domain.evolve import evolve
 from domain.ports import EventLog, Snapshot
-from infra.feed import open_facts
+from domain.values import REDACTED
+from infra import codec
+from infra.keys import Keyring
 
 logger = structlog.get_logger(__name__)
 SNAPSHOT_NAME = f"Brain.{BRAIN_SCHEMA}"
@@ -27,10 +28,13 @@ _decode = msgspec.json.Decoder(Brain).decode
 class States:
     """A bounded cache. It is a feed `Listener`: facts of cached users are folded in as they come."""
 
-    def __init__(self, log: EventLog, keyring: Keyring, *, users_max: int = 10_000) -> None:
+    def __init__(
+        self, log: EventLog, keyring: Keyring, *, users_max: int = 10_000, snapshot_events: int = limits.SNAPSHOT_EVENTS
+    ) -> None:
         self._log = log
         self._keyring = keyring
         self._users_max = users_max
+        self._snapshot_events = snapshot_events
         self._brains: OrderedDict[str, Brain] = OrderedDict()
         self._snapshot_versions: dict[str, int] = {}
 
@@ -49,7 +53,7 @@ class States:
         """The state folded up to the stream's head, whatever the cache held."""
         brain = self._brains.get(user_id) or await self._from_snapshot(user_id)
         while rows := await self._log.read_stream(user_id, after=brain.version):
-            for fact in await open_facts(rows, self._keyring):
+            for fact in await self._keyring.open_events(user_id, rows):
                 brain = evolve(brain, fact)
         self.put(user_id, brain)
         return brain
@@ -87,11 +91,11 @@ class States:
     # --- snapshots --------------------------------------------------------------------------------------------
 
     def snapshot_due(self, user_id: str, brain: Brain) -> bool:
-        return brain.version - self._snapshot_versions.get(user_id, 0) >= limits.SNAPSHOT_EVENTS
+        return brain.version - self._snapshot_versions.get(user_id, 0) >= self._snapshot_events
 
     async def save_snapshot(self, user_id: str, brain: Brain) -> None:
         keys = await self._keyring.load(user_id)
-        sealed = keys.seal(keys.user_key_id, _encode(brain), _associated(user_id, brain.version))
+        sealed = codec.seal_entry(_encode(brain), _associated(user_id, brain.version), keys.user_key_id, keys)
         await self._log.save_snapshot(Snapshot(user_id, brain.version, SNAPSHOT_NAME, sealed))
         self._snapshot_versions[user_id] = brain.version
 
@@ -99,13 +103,13 @@ class States:
         snapshot = await self._log.load_snapshot(user_id, SNAPSHOT_NAME)
         if snapshot is None:
             return EMPTY_BRAIN
-        keys: UserKeys = await self._keyring.load(user_id)
-        opened = keys.open(keys.user_key_id, snapshot.state, _associated(user_id, snapshot.version))
-        if opened is None:
+        keys = await self._keyring.load(user_id)
+        opened = codec.open_entry(snapshot.state, _associated(user_id, snapshot.version), keys.user_key_id, keys)
+        if opened is REDACTED:
             return EMPTY_BRAIN
         self._snapshot_versions[user_id] = snapshot.version
         return _decode(opened)
 
 
-def _associated(user_id: str, version: int) -> bytes:
-    return f"{user_id}\n{SNAPSHOT_NAME}\n{version}".encode()
+def _associated(user_id: str, version: int) -> str:
+    return f"{user_id}\n{SNAPSHOT_NAME}\n{version}"
