@@ -1,0 +1,20 @@
+"""`microcos migrate`: Alembic to head."""
+
+from __future__ import annotations
+
+import click
+
+from infra.migrate import current_revision, upgrade
+from infra.settings import Settings, SettingsError
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to the newest schema. Safe to repeat, and to run from several machines at once."""
+    settings = Settings.load()
+    if not settings.database_url:
+        raise SettingsError("MICROCOS_DATABASE_URL is not set and no `microcos dev` runs on this data dir.")
+    before = current_revision(settings.database_url)
+    upgrade(settings.database_url)
+    after = current_revision(settings.database_url)
+    click.echo(f"schema is at {after}" if before == after else f"schema went from {before or 'nothing'} to {after}")
