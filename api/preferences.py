@@ -1,0 +1,41 @@
+"""Preferences over HTTP."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from litestar import Request, Response, get, put
+
+from api.queries import answer_query
+from api.schemas import PreferenceIn
+from api.services import caller, check_body_user, run
+from commands.handle import Answer, Outcome
+from commands.preferences import SetPreference
+from domain.errors import Invalid
+from infra import codec
+
+KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
+
+
+@get("/preferences", operation_id="listPreferences", tags=["preferences"], opt={"query": ("min_version",)})
+async def list_preferences(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """All preferences, as one object by key."""
+    return await answer_query(request, lambda views, user: views.preferences(user.user_id))
+
+
+@put("/preferences/{key:str}", operation_id="setPreference", opt={"body": PreferenceIn}, tags=["preferences"])
+async def set_preference(request: Request[Any, Any, Any], key: str) -> Response[bytes]:
+    """Set one preference. `timezone`, `workHours`, `notifications` and `travel` are checked; others are free JSON."""
+    services, call, user = await caller(request)
+    body = call.read(PreferenceIn)
+    check_body_user(body, user)
+    if KEY.fullmatch(key) is None:
+        raise Invalid("A preference's key is a letter and up to 63 letters, digits or _ . : -", code="key_invalid")
+    ref = codec.ref("p", key, user.keys)
+
+    def answer(outcome: Outcome) -> Answer:
+        known = outcome.after.preferences[ref]
+        return Answer(body={"key": known.key, "value": known.value, "version": known.version})
+
+    return await run(services, user, call, SetPreference(key=key, preference_ref=ref, value=body.value), answer)

@@ -1,0 +1,107 @@
+"""What the routes work with, and the two ways they answer: a command's stored bytes, or a view's rows.
+
+`user_of` is the only way from a token to a user; everything below it is scoped to that user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from litestar import Request as HttpRequest
+from litestar import Response
+
+from api.request import Call, call_of
+from api.schemas import Body
+from commands.decide import Command
+from commands.handle import Answer, CommandHandler, Outcome, Request
+from domain.errors import Forbidden
+from domain.ports import Clock, EventLog
+from infra.keys import Keyring, UserKeys
+from infra.settings import Settings
+
+STREAM_VERSION = "x-stream-version"
+NO_STORE = {"cache-control": "no-store"}
+
+
+class Presence(Protocol):
+    """Who listens, held beside the log."""
+
+    async def of(self, user_id: str) -> dict[str, tuple[int, bool]]:
+        """Session id to (last seen in Unix ms, active)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Opened by the composition root (api/app.py), reached by routes with `services_of(request)`."""
+
+    settings: Settings
+    log: EventLog
+    keyring: Keyring
+    handler: CommandHandler
+    clock: Clock
+    generation: str
+    presence: Presence
+    views: Any
+    tickets: Any
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The caller: `sub` is what the outside calls them, `user_id` what streams and tables do."""
+
+    user_id: str
+    sub: str
+    keys: UserKeys
+
+
+def services_of(request: HttpRequest[Any, Any, Any]) -> Services:
+    services = request.app.state["services"]
+    assert isinstance(services, Services)
+    return services
+
+
+async def user_of(services: Services, call: Call) -> User:
+    """The caller's user, made at their first request."""
+    principal = call.user()
+    user_id = await services.keyring.ensure_user(principal.issuer, principal.sub)
+    return User(user_id, principal.sub, await services.keyring.load(user_id))
+
+
+def check_body_user(body: Body, user: User) -> None:
+    if body.userId is not None and body.userId != user.sub:
+        raise Forbidden("userId is not the caller's. Leave it out: the token says who calls.", code="user_mismatch")
+
+
+async def run(
+    services: Services,
+    user: User,
+    call: Call,
+    command: Command,
+    answer: Callable[[Outcome], Answer],
+    *,
+    key: str | None = None,
+) -> Response[bytes]:
+    """Handle a user's command and answer with its stored bytes. `key` stands in for a missing Idempotency-Key."""
+    request = Request(
+        key=call.idempotency_key or key,
+        fingerprint=call.fingerprint(),
+        correlation_id=call.request_id,
+    )
+    handled = await services.handler.handle(user.user_id, command, request, answer)
+    return json_response(handled.body, handled.status, handled.version)
+
+
+def json_response(body: bytes, status: int, version: int | None) -> Response[bytes]:
+    headers = dict(NO_STORE)
+    if version is not None:
+        headers[STREAM_VERSION] = str(version)
+    return Response(body, status_code=status, media_type="application/json", headers=headers)
+
+
+async def caller(request: HttpRequest[Any, Any, Any]) -> tuple[Services, Call, User]:
+    """What nearly every handler starts with."""
+    services, call = services_of(request), call_of(request)
+    return services, call, await user_of(services, call)

@@ -1,0 +1,59 @@
+"""Sessions over HTTP: a client's place to listen, and tickets for clients that cannot send headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+
+from api.messages import stream_url
+from api.queries import answer_query
+from api.schemas import EmptyBody
+from api.services import caller, check_body_user, json_response, run
+from commands.handle import Answer, Outcome
+from commands.sessions import CloseSession, OpenSession
+from domain.events import SessionOpened
+
+
+@post("/sessions", operation_id="openSession", status_code=201, opt={"body": EmptyBody}, tags=["sessions"])
+async def open_session(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Open a session. Its stream carries everything of the user, from any session of theirs."""
+    services, call, user = await caller(request)
+    check_body_user(call.read(EmptyBody), user)
+
+    def answer(outcome: Outcome) -> Answer:
+        opened = next(fact.event for fact in outcome.facts if isinstance(fact.event, SessionOpened))
+        version = outcome.after.version
+        url = stream_url(opened.session_id, services.generation, version)
+        return Answer(body={"sessionId": opened.session_id, "streamUrl": url, "version": version}, status=201)
+
+    return await run(services, user, call, OpenSession(), answer)
+
+
+@get("/sessions", operation_id="listSessions", tags=["sessions"], opt={"query": ("min_version",)})
+async def list_sessions(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """All sessions with when they were last seen; a dropped client's is inactive and can be resumed."""
+    return await answer_query(request, lambda views, user: views.sessions(user.user_id), cacheable=False)
+
+
+@delete("/sessions/{session_id:str}", operation_id="closeSession", status_code=200, tags=["sessions"])
+async def close_session(request: Request[Any, Any, Any], session_id: str) -> Response[bytes]:
+    """Close a session. Its streams end."""
+    services, call, user = await caller(request)
+
+    def answer(outcome: Outcome) -> Answer:
+        return Answer(body={"sessionId": session_id, "deleted": True, "version": outcome.after.version})
+
+    return await run(services, user, call, CloseSession(session_id=session_id), answer)
+
+
+@post("/stream/ticket", operation_id="issueStreamTicket", status_code=201, opt={"body": EmptyBody}, tags=["stream"])
+async def issue_ticket(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """A ticket for one stream or WebSocket (`?ticket=`), good once and for 30 seconds."""
+    services, call, user = await caller(request)
+    check_body_user(call.read(EmptyBody), user)
+    ticket = await services.tickets.issue(call.user(), user.user_id)
+    body = msgspec.json.encode({"ticket": ticket, "expiresIn": services.settings.ticket_seconds})
+    brain = services.handler.states.cached(user.user_id)
+    return json_response(body, 201, brain.version if brain is not None else await services.log.head(user.user_id))

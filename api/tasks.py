@@ -1,0 +1,100 @@
+"""Tasks over HTTP: one command route for all changes, and the queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Request, Response, post
+
+from api.schemas import TaskFields, TaskIn
+from api.services import caller, check_body_user, run
+from commands.decide import Command
+from commands.handle import Answer, Outcome
+from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask
+from domain.errors import Invalid, PreconditionFailed
+from domain.events import TaskCreated
+from domain.frames import task_json
+from domain.values import Task
+
+
+@post("/tasks", operation_id="changeTask", status_code=200, opt={"body": TaskIn}, tags=["tasks"])
+async def change_task(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Create (201), update, complete, reopen or delete a task; `If-Match` with its version guards a change."""
+    services, call, user = await caller(request)
+    body = call.read(TaskIn)
+    check_body_user(body, user)
+    command = task_command(body, expected_version(request))
+    return await run(services, user, call, command, created if body.action == "create" else changed(body.task.id or ""))
+
+
+def expected_version(request: Request[Any, Any, Any]) -> int | None:
+    """The version in `If-Match`, bare or quoted; None without the header or for `*`."""
+    given = request.headers.get("if-match")
+    if given is None or given == "*":
+        return None
+    text = given.strip('"')
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise PreconditionFailed("If-Match names no version of this task. Read the task again.", code="version_stale")
+    return int(text)
+
+
+def task_command(body: TaskIn, version: int | None) -> Command:
+    fields = body.task
+    if body.action == "create":
+        return CreateTask(task=_new_task(fields))
+    if fields.id is None:
+        raise Invalid("Name the task: task.id is missing.", code="task_id_missing")
+    patch = fields.model_dump(exclude_unset=True, exclude={"id"})
+    if body.action == "update":
+        if "title" in patch and patch["title"] is None:
+            raise Invalid("A task keeps a title: task.title cannot be null.", code="title_invalid")
+        return UpdateTask(task_id=fields.id, patch=patch, expected_version=version)
+    if patch:
+        raise Invalid(f"To {body.action} a task, send its id alone.", code="task_fields_unexpected")
+    kinds = {"complete": CompleteTask, "reopen": ReopenTask, "delete": DeleteTask}
+    return kinds[body.action](task_id=fields.id, expected_version=version)
+
+
+def _new_task(fields: TaskFields) -> Task:
+    if fields.id is not None:
+        raise Invalid("A new task gets its id from the server: leave task.id out.", code="task_id_unexpected")
+    if fields.title is None:
+        raise Invalid("A new task needs a title.", code="title_invalid")
+    if fields.status == "done":
+        raise Invalid("A new task is open. Create it, then complete it.", code="status_invalid")
+    return Task(
+        title=fields.title,
+        due=fields.due,
+        timezone=fields.timezone,
+        recurrence=fields.recurrence,
+        tags=tuple(fields.tags or ()),
+        priority=fields.priority or "normal",
+        notes=fields.notes,
+        assignee=fields.assignee,
+    )
+
+
+def created(outcome: Outcome) -> Answer:
+    event = next(fact.event for fact in outcome.facts if isinstance(fact.event, TaskCreated))
+    return Answer(body=_task(outcome, event.task_id), status=201)
+
+
+def changed(task_id: str) -> Callable[[Outcome], Answer]:
+    def answer(outcome: Outcome) -> Answer:
+        if task_id not in outcome.after.tasks:
+            return Answer(body={"id": task_id, "deleted": True, "version": outcome.after.version})
+        return Answer(body=_task(outcome, task_id))
+
+    return answer
+
+
+def _task(outcome: Outcome, task_id: str) -> dict[str, Any]:
+    state = outcome.after.tasks[task_id]
+    return task_json(
+        task_id,
+        state.task,
+        created_from=state.created_from,
+        created_at_ms=state.created_at_ms,
+        version=state.version,
+    )
