@@ -60,8 +60,7 @@ async def send_request(
     chunks: Sequence[bytes] = (b"",),
     then: str = "wait",
 ) -> Reply:
-    """The answer of `app`. After the last chunk the connection waits (`wait`), is lost (`gone`), or, with `stall`, more
-    is promised and never comes."""
+    """The answer of `app`. After the last chunk the connection waits, or, with `gone`, more was promised and it is lost."""
     reply = Reply()
 
     async def receive() -> dict[str, Any]:

@@ -17,7 +17,6 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import Authenticator, TrustedIssuer
-from api.body_gate import BodyGate
 from api.edge import Edge, litestar_options
 from api.headers import Cors
 from api.jwks import FixedKey
@@ -125,7 +124,7 @@ async def endless(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     frame = f"data: {call.user().sub}\n\n".encode()
     await send({"type": "http.response.body", "body": frame, "more_body": True})
-    waiting = asyncio.ensure_future(receive())
+    waiting = asyncio.create_task(_gone(receive))
     STREAMS.open.add(waiting)
     try:
         await waiting
@@ -134,6 +133,11 @@ async def endless(scope: Scope, receive: Receive, send: Send) -> None:
         await send(cast(Any, closing))
     finally:
         STREAMS.open.discard(waiting)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 @asgi("/api/v1/half", copy_scope=False)
@@ -212,7 +216,6 @@ def token(**changes: Any) -> str:
 @dataclass
 class EchoApp:
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOW_SECONDS * 1000))
-    seconds_max: float = 10.0
     cors: Cors = field(default_factory=Cors)
     seen: list[tuple[str, int]] = field(default_factory=list)
 
@@ -223,7 +226,6 @@ class EchoApp:
             Authenticator([TrustedIssuer(keys, ClaimRules())], self.clock, service_token=SERVICE_TOKEN),
             clock=self.clock,
             new_id=SeededIds(),
-            gate=BodyGate(seconds_max=self.seconds_max),
             cors=self.cors,
             tickets=OneTicket(),
             watch=lambda scope, status, _: self.seen.append((scope.get("path_template", ""), status)),

@@ -111,6 +111,12 @@ OPENAI = [
         b'data: {"choices":[{"delta":{"content":"\\ud83d\\ude00 \xf0\x9f\x98\x80 \xc3\xa9"}}]}\n\n' + sse(STOP, DONE),
         [*texts("😀 😀 é"), finished("stop")],
     ),
+    Stream(
+        "half of a surrogate pair",
+        sse(said("Hi")) + b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n',
+        "bad_answer",
+        texts("Hi"),
+    ),
     Stream("not JSON", sse(said("Hi"), "{oops", STOP, DONE), "bad_answer", texts("Hi")),
     Stream("JSON of another shape", sse(said("Hi"), "[1]", STOP, DONE), "bad_answer", texts("Hi")),
     Stream(

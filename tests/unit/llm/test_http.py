@@ -21,7 +21,13 @@ from workers.llm.workers_ai import WorkersAIModel
 
 pytestmark = pytest.mark.anyio
 
-BRIEF_SECONDS = 0.15  # short enough to wait for in a test; nothing is asserted about how long it takes
+BRIEF_SECONDS = 0.4  # short enough to wait for, long enough for a busy machine; nothing is asserted about time
+
+
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Both event loops: workers run on uvloop, whose transports differ in small things."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 @asynccontextmanager

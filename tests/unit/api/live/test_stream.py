@@ -1,0 +1,213 @@
+"""A stream's life: who may open one, what ends it, and what the process does around it."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.tokens import Principal
+from commands.sessions import CloseSession, OpenSession
+from domain.errors import DomainError, Invalid, NotFound, TooMany, Unavailable
+from tests.support.live_world import GENERATION, USER, Connection, Process, World, opened
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+
+async def refusal(connection: Connection) -> DomainError:
+    with pytest.raises(DomainError) as refused:
+        await connection.task
+    assert connection.status == 0
+    return refused.value
+
+
+async def test_the_stream_begins_at_once_with_a_retry_and_a_comment(process: Process) -> None:
+    connection = await opened(process)
+    assert connection.status == 200
+    assert connection.data == b"retry: 1000\n: ok\n\n"
+    assert connection.headers[b"content-type"] == b"text/event-stream"
+    assert connection.headers[b"cache-control"] == b"no-cache, no-transform"
+    assert connection.headers[b"x-accel-buffering"] == b"no"
+    assert connection.headers[b"x-stream-version"] == b"1"
+
+
+async def test_the_header_beats_the_query(process: Process, world: World) -> None:
+    world.history.say("hello")
+    connection = await opened(process, cursor=f"{GENERATION}.{len(world.history.facts)}", after="not a cursor")
+    assert connection.names() == []
+
+
+@pytest.mark.parametrize("given", ["abc", "-1", "g1.-1", "g1." + "9" * 10_000])
+async def test_a_malformed_cursor_is_refused_before_anything_is_sent(process: Process, given: str) -> None:
+    for options in ({"cursor": given}, {"after": given}):
+        error = await refusal(Connection(process, **options))  # type: ignore[arg-type]
+        assert isinstance(error, Invalid)
+        assert error.code == "cursor_malformed"
+
+
+async def test_an_unknown_session_is_not_found_and_one_just_opened_elsewhere_is(process: Process, world: World) -> None:
+    await opened(process)
+    error = await refusal(Connection(process, session_id="s_nobody"))
+    assert isinstance(error, NotFound)
+    world.history.do(OpenSession())
+    newest = list(world.history.brain.sessions)[-1]
+    connection = await opened(process, session_id=newest)
+    assert connection.status == 200
+
+
+async def test_a_closed_session_ends_its_streams(process: Process, world: World) -> None:
+    world.history.do(OpenSession())
+    newest = list(world.history.brain.sessions)[-1]
+    mine, other = await opened(process, session_id=newest), await opened(process)
+    world.history.do(CloseSession(session_id=newest))
+    process.give_all()
+    await process.settle()
+    assert mine.complete
+    assert mine.names() == ["session.closed"]
+    assert not other.complete
+
+
+async def test_erasure_is_the_last_thing_that_a_client_hears(process: Process, world: World) -> None:
+    connection = await opened(process)
+    world.history.erase()
+    process.give_all()
+    await process.settle()
+    assert connection.names() == ["user.erased"]
+    assert connection.complete
+
+
+async def test_one_stream_too_many_is_refused_until_another_ends(process: Process) -> None:
+    connections = [await opened(process) for _ in range(3)]
+    error = await refusal(Connection(process))
+    assert isinstance(error, TooMany)
+    await connections[0].leave()
+    assert (await opened(process)).status == 200
+
+
+async def test_a_client_that_does_not_read_is_closed_as_lagged_and_stalls_nobody(world: World) -> None:
+    process = Process(world, queue_frames=8)
+    slow, quick = await opened(process), await opened(process)
+    slow.writable.clear()
+    for _ in range(12):
+        world.history.do(OpenSession())
+        process.give_all()
+        await process.settle()
+    assert quick.names() == ["session.opened"] * 12
+    assert not quick.complete
+    slow.writable.set()
+    await process.settle()
+    # What was given to the connection before is whole; nothing is missing from the middle.
+    assert slow.names() == [*["session.opened"] * (len(slow.names()) - 1), "server.lagged"]
+    assert slow.events()[-1]["id"] is None
+    assert slow.complete
+    await quick.leave()
+    await process.close()
+
+
+async def test_a_lagging_client_that_never_reads_again_is_cut(world: World) -> None:
+    process = Process(world, queue_frames=8)
+    slow = await opened(process)
+    slow.writable.clear()
+    for _ in range(12):
+        world.history.do(OpenSession())
+        process.give_all()
+        await process.settle()
+    await until(lambda: slow.task.done())
+    assert slow.aborted
+    assert not process.hub.clients
+    await process.close()
+
+
+async def test_a_token_that_expires_ends_the_stream(process: Process, world: World) -> None:
+    expires_at = world.clock.now_ms() // 1000 + 10
+    connection = Connection(process, principal=Principal("", "u1", expires_at))
+    await process.settle()
+    process.registry.tick()
+    assert not connection.complete
+    world.clock.advance(10)
+    process.registry.tick()
+    await process.settle()
+    assert connection.names() == ["auth.expired"]
+    assert connection.events()[-1]["id"] is None
+    assert connection.complete
+
+
+async def test_draining_closes_every_stream_and_lets_nobody_in(process: Process, world: World) -> None:
+    connections = [await opened(process) for _ in range(3)]
+    await process.registry.drain()
+    for connection in connections:
+        await connection.task
+        assert connection.names() == ["server.closing"]
+        assert connection.complete
+        assert not connection.aborted
+        assert b"\nretry: " in connection.data
+    assert isinstance(await refusal(Connection(process)), Unavailable)
+
+
+async def test_a_ping_is_a_comment_for_every_client(process: Process) -> None:
+    connection = await opened(process)
+    process.registry.ping()
+    await process.settle()
+    assert connection.data.endswith(b": ping\n\n")
+    assert connection.events() == []
+
+
+async def test_a_store_that_is_away_refuses_new_users_and_ends_a_replay_with_its_cursor_good(
+    process: Process, world: World
+) -> None:
+    world.log_away = True
+    assert isinstance(await refusal(Connection(process)), Unavailable)
+    world.log_away = False
+    assert (await opened(process)).status == 200
+    world.history.say("hello")
+    process.give_all()
+    world.log_away = True
+    connection = await opened(process, after=f"{GENERATION}.1")
+    assert connection.names() == ["server.closing"]
+    assert connection.complete
+    world.log_away = False
+
+
+async def test_the_hub_is_kept_a_little_and_then_given_up(process: Process, world: World) -> None:
+    connection = await opened(process)
+    await connection.leave()
+    process.registry.tick()
+    assert process.registry.wants(USER)
+    world.clock.advance(6)
+    process.registry.tick()
+    assert not process.registry.wants(USER)
+    await process.settle()
+    assert process.tokens.receivers == []
+
+
+async def test_presence_follows_the_first_and_the_last_client_of_a_session(process: Process, world: World) -> None:
+    first, second = await opened(process), await opened(process)
+    await first.leave()
+    await process.settle()
+    assert world.presence[-1] == (world.session_id, True)
+    await second.leave()
+    await process.settle()
+    assert world.presence[-1] == (world.session_id, False)
+
+
+async def test_the_views_are_told_once_on_connect_and_once_for_many_facts(process: Process, world: World) -> None:
+    connection = await opened(process)
+    await until(lambda: "state.updated" in [event["event"] for event in connection.events()])
+    greeting = connection.events()[0]
+    assert greeting["id"] is None
+    assert greeting["data"] == {"type": "state.updated", "version": 1}
+    world.history.do(OpenSession(), OpenSession(), OpenSession())
+    process.give_all()
+    await until(lambda: connection.events()[-1]["event"] == "state.updated" and len(connection.events()) > 1)
+    assert connection.events()[-1]["data"] == {"type": "state.updated", "version": 4, "tasks": [{"version": 4}]}
+    assert world.looks == [(1, 1), (1, 4)]
+
+
+async def test_a_client_that_comes_back_is_told_what_the_views_changed_since(process: Process, world: World) -> None:
+    await opened(process)
+    world.history.do(OpenSession())
+    process.give_all()
+    await until(lambda: (1, 2) in world.looks)
+    world.looks.clear()
+    connection = await opened(process, after=f"{GENERATION}.1")
+    await until(lambda: connection.events()[-1]["event"] == "state.updated")
+    assert world.looks == [(1, 2)]

@@ -1,0 +1,111 @@
+"""The sentences that are ours and not the model's: what was done, and why an answer is missing. Pure.
+
+A confirmation is made from committed facts alone, so that it cannot say more than what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from domain.events import (
+    ActionCreated,
+    BrainEvent,
+    Fact,
+    MemoryForgotten,
+    MemoryPinned,
+    PreferenceSet,
+    TaskCompleted,
+    TaskCreated,
+    TaskDeleted,
+    TaskReopened,
+    TaskUpdated,
+)
+from domain.limits import ACTIONS_PER_MESSAGE_MAX
+from domain.values import REDACTED, Json, Redacted, Task
+from workers.prompts import one_line
+
+SHOWN_CHARACTERS_MAX = 600  # a title, which has at most 500, is shown whole
+
+TOO_MANY_ACTIONS = f"I stop here: at most {ACTIONS_PER_MESSAGE_MAX} things can be done for one message."
+BUDGET_SPENT = "Your budget of language model tokens for today is spent. It starts again at midnight UTC."
+
+_SORRY = {
+    "timeout": "Sorry, the language model took too long to answer. Please try again in a moment.",
+    "rate_limited": "Sorry, the language model is very busy. Please try again in a moment.",
+    "quota": "Sorry, the language model's allowance for today is used up. Please try again tomorrow.",
+    "refused": "Sorry, the language model refused to answer this.",
+    "context_too_long": "Sorry, this is too long for the language model. Please send less at once.",
+    "attempts_exhausted": "Sorry, I was interrupted again and again while answering. Please try again.",
+}
+_SORRY_ELSE = "Sorry, I could not get an answer from the language model. Please try again in a moment."
+
+
+def sorry(code: str) -> str:
+    """What takes the place of an answer that failed with `code`."""
+    return _SORRY.get(code, _SORRY_ELSE)
+
+
+def confirmation(facts: Sequence[Fact]) -> str:
+    """What one action came to. `facts` are those of its command: the deed's, and the action's at the end."""
+    action = facts[-1].event
+    if not isinstance(action, ActionCreated):
+        raise AssertionError("the facts of an action end with the action")
+    content = action.content
+    if action.status == "refused":
+        reason = None if content is REDACTED else content.reason
+        return f"I could not do that: {reason}" if reason else "I could not do that."
+    payload: Mapping[str, Json] = {} if content is REDACTED else content.payload
+    deeds = [fact.event for fact in facts[:-1]]
+    if not deeds:
+        return "Nothing had to change: it is so already."
+    return " ".join(_sentence(action.kind, deed, payload) for deed in deeds)
+
+
+def _sentence(kind: str, deed: BrainEvent, payload: Mapping[str, Json]) -> str:
+    match deed:
+        case TaskCreated():
+            return _task_sentence("", deed.content, payload)
+        case TaskUpdated():
+            # A recurring task that is completed moves to its next due date.
+            return _task_sentence("completed" if kind == "complete_task" else "updated", deed.content, payload)
+        case TaskReopened():
+            return _task_sentence("reopened", deed.content, payload)
+        case TaskCompleted():
+            return _done("completed", None if deed.content is REDACTED else deed.content.title)
+        case TaskDeleted():
+            return _done("deleted", payload.get("title"))
+        case MemoryPinned():
+            if deed.content is REDACTED:
+                return "Done."
+            return _done("I will remember", f"{deed.content.key.replace('_', ' ')}: {deed.content.value}")
+        case MemoryForgotten():
+            return _done("I have forgotten", str(payload.get("key", "")).replace("_", " "))
+        case PreferenceSet():
+            if deed.content is REDACTED:
+                return "Done."
+            return _done("", f"{deed.content.key} is now {deed.content.value}")
+        case _:
+            raise AssertionError(f"no action leads to {type(deed).__name__}")
+
+
+def _done(what: str, shown: str | None) -> str:
+    return " ".join(["Done:", *(part for part in (what, _short(shown or "")) if part)]) + "."
+
+
+def _task_sentence(what: str, task: Task | Redacted, payload: Mapping[str, Json]) -> str:
+    """The due is repeated as it was resolved; where it is not what was asked for, that is said."""
+    if task is REDACTED:
+        return "Done."
+    due = "" if task.due is None else f" — {'next ' if what == 'completed' else ''}due {task.due.replace('T', ' ')}"
+    text = _done(what, _short(task.title) + due)
+    asked = (payload.get("changes") or payload).get("due")
+    if asked is not None and asked != task.due:
+        text += f" {asked.replace('T', ' ')} does not exist in {task.timezone}: clocks go forward then."
+    if "dueText" in payload:
+        text += f" I do not understand the time “{_short(payload['dueText'])}”: it is in the notes."
+    return text
+
+
+def _short(text: str) -> str:
+    text = one_line(text)
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]} …"

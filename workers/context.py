@@ -1,0 +1,124 @@
+"""What a prompt is made from, read from the user's own stream: the conversation, attached notes, actions done already.
+
+Never from a view, which may lag. Owns which events are read; what of them is said is for prompts.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from domain.brain import Brain
+from domain.events import (
+    ActionCreated,
+    Fact,
+    MessageReceived,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyRequested,
+    ReplyStopped,
+)
+from domain.ports import EventLog
+from domain.values import ReplyRef
+from infra import codec
+from infra.keys import Keyring
+from workers.prompts import Scene
+
+SCANNED_EVENTS_MAX = 500  # looked through for a conversation whose last messages the state has let go
+DEED_EVENTS_MAX = 2  # of one action's command, before the action itself
+
+_OF_CONVERSATION = ("MessageReceived", "ReplyRequested", "ReplyCompleted", "ReplyFailed", "ReplyStopped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """`done` has the facts of each action that was done for the message before, in their order: deeds, then action."""
+
+    scene: Scene
+    done: Mapping[str, Sequence[Fact]]
+
+
+async def read_context(log: EventLog, keyring: Keyring, user_id: str, brain: Brain, reply: ReplyRef) -> Context:
+    """One indexed read, and a second one for notes. Raises `Unavailable`, or `CorruptEvent` for what does not open."""
+    messages = {
+        entry.version for entry in brain.context.get(reply.conversation_ref, ()) if _is_before(entry.turn, reply)
+    }
+    messages.add(reply.message_version)
+    actions = [record.version for record in brain.actions.values() if record.message_id == reply.message_id]
+    around = {version for last in actions for version in range(last - DEED_EVENTS_MAX, last + 1) if version > 0}
+    facts = await _read(log, keyring, user_id, messages | around)
+    shown = [fact for fact in facts if fact.version in messages or fact.version in actions]
+    for fact in facts:
+        if (
+            fact.version == reply.message_version
+            and isinstance(fact.event, MessageReceived)
+            and fact.event.note_versions
+        ):
+            shown += await _read(log, keyring, user_id, fact.event.note_versions)
+    if len(messages) == 1 and _has_past(brain, reply):
+        shown += await _scan(log, keyring, user_id, brain, reply)
+    return Context(scene=Scene(brain=brain, reply=reply, facts=shown), done=_by_action(facts, reply.message_id))
+
+
+async def read_action(
+    log: EventLog, keyring: Keyring, user_id: str, brain: Brain, action_id: str
+) -> Sequence[Fact] | None:
+    """The facts of one action that the state knows: its deeds', then its own. None where it was resolved since."""
+    last = brain.actions[action_id].version
+    facts = await _read(log, keyring, user_id, range(max(1, last - DEED_EVENTS_MAX), last + 1))
+    return _by_action(facts, brain.actions[action_id].message_id).get(action_id)
+
+
+def _is_before(turn: int, reply: ReplyRef) -> bool:
+    return turn < reply.message_version
+
+
+def _has_past(brain: Brain, reply: ReplyRef) -> bool:
+    """Whether the conversation is older than the message, as far as one can tell without reading it."""
+    return brain.conversations[reply.conversation_ref].version < reply.message_version
+
+
+def _by_action(facts: Sequence[Fact], message_id: str) -> dict[str, Sequence[Fact]]:
+    """Events of one command belong together; the last of them says which action they are."""
+    done: dict[str, Sequence[Fact]] = {}
+    for fact in sorted(facts, key=lambda each: each.version):
+        event = fact.event
+        if isinstance(event, ActionCreated) and event.message_id == message_id:
+            command_id = fact.meta.command_id
+            done[event.action_id] = [f for f in facts if f.meta.command_id == command_id and f.version <= fact.version]
+    return done
+
+
+async def _read(
+    log: EventLog, keyring: Keyring, user_id: str, versions: set[int] | range | Sequence[int]
+) -> list[Fact]:
+    rows = await log.read_versions(user_id, sorted(versions))
+    return await keyring.open_events(user_id, rows)
+
+
+async def _scan(log: EventLog, keyring: Keyring, user_id: str, brain: Brain, reply: ReplyRef) -> list[Fact]:
+    """The conversation's messages among the last events: for one that was quiet for long, or many that wait at once."""
+    rows = await log.read_stream(
+        user_id, after=max(0, brain.version - SCANNED_EVENTS_MAX), until=brain.version, limit=SCANNED_EVENTS_MAX
+    )
+    wanted = []
+    for row in rows:
+        if row.name in _OF_CONVERSATION:
+            data = codec.peek(row).data
+            ref = data.conversation_ref if row.name == "MessageReceived" else data.reply.conversation_ref
+            if ref == reply.conversation_ref:
+                wanted.append(row)
+    facts = await keyring.open_events(user_id, wanted)
+    superseded = {fact.event.reply.supersedes for fact in facts if isinstance(fact.event, ReplyRequested)}
+    return [fact for fact in facts if _is_message_before(fact, reply, superseded)]
+
+
+def _is_message_before(fact: Fact, reply: ReplyRef, superseded: set[str | None]) -> bool:
+    event = fact.event
+    match event:
+        case MessageReceived():
+            return _is_before(fact.version, reply)
+        case ReplyCompleted() | ReplyFailed() | ReplyStopped():
+            return _is_before(event.reply.message_version, reply) and event.reply.reply_id not in superseded
+        case _:
+            return False

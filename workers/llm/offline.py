@@ -1,0 +1,114 @@
+"""The model that needs no network and no key: deterministic, plainly labelled, with the interface of a real one.
+
+It knows these tools, and calls those of them that the request offers, with the arguments that their schema names:
+
+    create_task      title, due_text        complete_task   title
+    update_task      title, due_text or new_title           delete_task   title
+    pin_memory       type, key, value       forget_memory   key
+    set_preference   key, value
+
+Of a message that asks for tools it makes the calls and says nothing but its label: whether they were done, the caller
+knows. It must not claim what it cannot know, and keeps nothing from call to call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from domain.ports import ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
+from domain.values import ModelUsage
+from workers.llm.offline_answers import answer_to
+from workers.llm.offline_intents import Wish, wishes_of
+from workers.llm.policy import failure
+from workers.llm.tokens import estimate_prompt_tokens, estimate_tokens
+
+NAME = "offline-1"
+LABEL = "(offline model)"
+CONTEXT_TOKENS = 24_000
+_WORDS_A_TURN = 16  # words between two turns of the event loop, so that a long answer holds up nobody
+
+_WORD = re.compile(r"\s*\S+\s*|\s+")
+
+
+class OfflineModel:
+    """A `LanguageModel`. The same request always gives the same events; usage is estimated (see `tokens`)."""
+
+    def __init__(self, *, context_tokens_max: int = 0) -> None:
+        self._context_tokens_max = context_tokens_max or CONTEXT_TOKENS
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    @property
+    def context_tokens_max(self) -> int:
+        return self._context_tokens_max
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        prompt_tokens = estimate_prompt_tokens(request)
+        if prompt_tokens > self._context_tokens_max:
+            raise failure("context_too_long", f"{prompt_tokens} tokens, the window has {self._context_tokens_max}")
+        message = _last_user_text(request)
+        wishes = wishes_of(message)
+        calls = _calls_for(wishes, request)
+        text = _text_for(wishes, calls, message, request)
+        words, whole = _fitting(text, request.max_tokens)
+        for call in calls:
+            yield call
+        for number, word in enumerate(words, start=1):
+            yield TextDelta(word)
+            if number % _WORDS_A_TURN == 0:
+                await asyncio.sleep(0)
+        said = "".join([*words, *(call.name + call.arguments for call in calls)])
+        usage = ModelUsage(input_tokens=prompt_tokens, output_tokens=estimate_tokens(said), estimated=True)
+        yield ModelFinished(("tool_calls" if calls else "stop") if whole else "length", usage)
+
+    async def check(self) -> str | None:
+        return None
+
+    async def aclose(self) -> None:
+        return None
+
+
+def _last_user_text(request: ModelRequest) -> str:
+    return next((message.content for message in reversed(request.messages) if message.role == "user"), "")
+
+
+def _calls_for(wishes: Sequence[Wish], request: ModelRequest) -> list[ToolCall]:
+    offered = {tool.name: tool.parameters.get("properties") for tool in request.tools}
+    calls: list[ToolCall] = []
+    for wish in wishes:
+        if wish.tool not in offered:
+            continue
+        named = offered[wish.tool]
+        arguments = {k: v for k, v in wish.arguments.items() if not isinstance(named, dict) or k in named}
+        calls.append(ToolCall(f"call_{len(calls)}", wish.tool, msgspec.json.encode(arguments).decode()))
+    return calls
+
+
+def _text_for(wishes: Sequence[Wish], calls: Sequence[ToolCall], message: str, request: ModelRequest) -> str:
+    if not wishes:
+        return f"{answer_to(message, request.messages)} {LABEL}"
+    return LABEL if len(calls) == len(wishes) else f"I understood what you want, but may not do all of it here. {LABEL}"
+
+
+def _fitting(text: str, tokens_max: int) -> tuple[list[str], bool]:
+    """The words of `text` that fit into so many tokens, blanks kept, and whether that is all of them."""
+    words = _WORD.findall(text)
+    if estimate_tokens(text) <= tokens_max:
+        return words, True
+    fitting: list[str] = []
+    ascii_characters = other_tokens = 0
+    for word in words:
+        tokens = estimate_tokens(word)
+        others = 0 if word.isascii() else sum(not character.isascii() for character in word)
+        ascii_characters += len(word) - others
+        other_tokens += others
+        if (ascii_characters + 3) // 4 + other_tokens > tokens_max or tokens > tokens_max:
+            break
+        fitting.append(word)
+    return fitting, False

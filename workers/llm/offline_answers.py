@@ -1,0 +1,174 @@
+"""What the offline model says when no tool was asked for: short texts made of the message and the prompt's sections.
+
+A system message may hold sections, `# Tasks` and the like, with one line `- …` for each item. It must not invent:
+what is not in a section is not said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from domain.ports import PromptMessage
+
+COUNT_MAX = 5_000
+STORY_WORDS = 400
+STORY_WORDS_MAX = 5_000
+LINES_MAX = 20  # of a section, in an answer
+
+ABILITIES = (
+    "I can keep tasks and reminders (“remind me to call John tomorrow at 5”), remember facts "
+    "(“remember that my favourite airport is JFK”), show your agenda, plan your day and summarize your week."
+)
+
+_HEADING = re.compile(r"#{1,3}\s+(.+?)\s*#*\s*")
+_GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings|salut|hola)\b", re.IGNORECASE)
+_GRATITUDE = re.compile(r"(?:thanks|thank you|thx|cheers)\b", re.IGNORECASE)
+_COUNT = re.compile(r"\bcount\s+(?:up\s+)?(?:from\s+(\d{1,4})\s+)?to\s+(\d{1,4})\b", re.IGNORECASE)
+_WORDS = re.compile(r"\b(\d{1,4})[\s-]+words?\b", re.IGNORECASE)
+_STORY = re.compile(r"\b(?:story|essay|tale|lorem ipsum)\b", re.IGNORECASE)
+_SUMMARY = re.compile(r"\bsumm(?:ary|ari[sz]e)\b", re.IGNORECASE)
+_PLAN = re.compile(r"\bplan\b", re.IGNORECASE)
+_DAY = re.compile(r"\b(?:day|today|tomorrow|morning|week)\b", re.IGNORECASE)
+_AGENDA = re.compile(
+    r"\bagenda\b|\bschedule\b|\b(?:my|open|any|have|the)\s+(?:tasks|to-?dos?|reminders)\b|\bto-?do\s+list\b|\btask\s+list\b"
+    r"|\bdue\b.{0,20}\b(?:today|tomorrow|week)\b|\bwhat\s+do\s+i\s+have\b|\bcalendar\b",
+    re.IGNORECASE,
+)
+_MY = re.compile(r"\b(?:what|who|where|when)(?:['’]s|\s+is|\s+are|\s+was)\s+my\s+([^?!.]{1,100})", re.IGNORECASE)
+_KNOWN = re.compile(r"\bwhat\s+do\s+you\s+(?:know|remember)\b|\bmy\s+memories\b", re.IGNORECASE)
+
+_STORY_SENTENCES = (
+    "Once there was a small office at the edge of a harbour.",
+    "Every morning a clerk opened its green door and put the kettle on.",
+    "She wrote down what people asked her to remember, and she never lost a line.",
+    "A captain left the name of an airport, a baker the birthday of her son.",
+    "When the wind was strong the papers flew about, but each had its number.",
+    "So the clerk laid them back in order, one after another, and went on.",
+    "In the evening she read aloud what was still to do, and the harbour grew quiet.",
+)
+
+
+def answer_to(text: str, messages: Sequence[PromptMessage]) -> str:
+    """The answer to the last message, without the label that the model puts after it."""
+    sections = sections_of(messages)
+    if match := _COUNT.search(text):
+        return _count(int(match.group(1) or 1), int(match.group(2)))
+    if match := _WORDS.search(text):
+        return _story(int(match.group(1)))
+    if _STORY.search(text):
+        return _story(STORY_WORDS)
+    if _SUMMARY.search(text):
+        return _summary(sections, messages)
+    if _PLAN.search(text) and _DAY.search(text):
+        return _plan(sections)
+    if _AGENDA.search(text):
+        return _agenda(sections)
+    if (match := _MY.search(text)) and (found := _memories_about(match.group(1), sections)):
+        return "You told me:\n" + _lines(found)
+    if _KNOWN.search(text):
+        memories = _memories(sections)
+        return "You told me:\n" + _lines(memories) if memories else "You have not asked me to remember anything yet."
+    if _GREETING.match(text.strip()):
+        return f"Hello! {ABILITIES}"
+    if _GRATITUDE.match(text.strip()):
+        return "You are welcome."
+    return f"I cannot talk about that without a real model. {ABILITIES}"
+
+
+def sections_of(messages: Sequence[PromptMessage]) -> dict[str, list[str]]:
+    """The items under each heading of the system messages, by heading in lower case."""
+    sections: dict[str, list[str]] = {}
+    for message in messages:
+        if message.role != "system":
+            continue
+        items: list[str] | None = None
+        for line in message.content.splitlines():
+            if heading := _HEADING.fullmatch(line):
+                items = sections.setdefault(heading.group(1).lower(), [])
+            elif items is not None and line.startswith("- ") and line[2:].strip():
+                items.append(line[2:].strip())
+    return sections
+
+
+def _section(sections: Mapping[str, list[str]], *words: str) -> list[str]:
+    """The items of all sections whose heading has one of the words in it."""
+    return [item for heading, items in sections.items() if any(word in heading for word in words) for item in items]
+
+
+def _agenda(sections: Mapping[str, list[str]]) -> str:
+    events, tasks = _section(sections, "calendar", "agenda", "event"), _section(sections, "task")
+    if not events and not tasks:
+        return "There is nothing on your agenda: no events and no open tasks."
+    parts = []
+    if events:
+        parts.append("Calendar:\n" + _lines(events))
+    if tasks:
+        parts.append("Open tasks:\n" + _lines(tasks))
+    return "\n\n".join(parts)
+
+
+def _plan(sections: Mapping[str, list[str]]) -> str:
+    """Three priorities, five to-dos and a note, as far as there is anything to do."""
+    known = _section(sections, "plan")
+    if known:
+        return "Your plan:\n" + _lines(known)
+    events, tasks = _section(sections, "calendar", "agenda", "event"), _section(sections, "task")
+    if not tasks:
+        note = f"Your calendar has {_number(len(events), 'event')}." if events else "Your calendar is free as well."
+        return f"You have no open tasks to plan. {note}"
+    parts = ["Priorities:\n" + _lines(tasks[:3])]
+    if tasks[3:]:
+        parts.append("To-dos:\n" + _lines(tasks[3:8]))
+    left = len(tasks) - 8
+    note = f"{_number(len(events), 'event')} in your calendar"
+    parts.append(f"Note: {note}, {_number(left, 'more task')} for another day." if left > 0 else f"Note: {note}.")
+    return "\n\n".join(parts)
+
+
+def _summary(sections: Mapping[str, list[str]], messages: Sequence[PromptMessage]) -> str:
+    events, tasks = _section(sections, "calendar", "agenda", "event"), _section(sections, "task")
+    said = sum(1 for message in messages if message.role == "user") - 1
+    counts = f"{_number(len(tasks), 'open task')}, {_number(len(events), 'event')}, {_number(said, 'earlier message')}"
+    parts = [f"In short: {counts}."]
+    if events:
+        parts.append("Calendar:\n" + _lines(events))
+    if tasks:
+        parts.append("Open tasks:\n" + _lines(tasks))
+    return "\n\n".join(parts)
+
+
+def _memories(sections: Mapping[str, list[str]]) -> list[str]:
+    """As `favourite airport: JFK`, also where the key is written `favourite_airport`."""
+    lines = (memory.partition(":") for memory in _section(sections, "memor"))
+    return ["".join((key.replace("_", " "), colon, value)) for key, colon, value in lines]
+
+
+def _memories_about(subject: str, sections: Mapping[str, list[str]]) -> list[str]:
+    """Memories that hold every word of the subject."""
+    words = [word for word in re.findall(r"\w+", subject.casefold()) if len(word) > 2]
+    return [m for m in _memories(sections) if words and all(word in m.casefold() for word in words)]
+
+
+def _lines(items: Sequence[str]) -> str:
+    lines = [f"- {item}" for item in items[:LINES_MAX]]
+    if len(items) > LINES_MAX:
+        lines.append(f"… and {len(items) - LINES_MAX} more")
+    return "\n".join(lines)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}" if count == 1 else f"{count or 'no'} {what}s"
+
+
+def _count(first: int, last: int) -> str:
+    last = min(last, first + COUNT_MAX - 1)
+    return ", ".join(str(number) for number in range(first, last + 1)) or "There is nothing to count."
+
+
+def _story(word_count: int) -> str:
+    """So many words, always the same ones."""
+    count = min(word_count, STORY_WORDS_MAX)
+    told = " ".join(_STORY_SENTENCES).split()
+    words = (told * (count // len(told) + 1))[:count]
+    return " ".join(words).rstrip(".,") + "." if words else ABILITIES

@@ -1,0 +1,93 @@
+"""Cloudflare Workers AI over its own REST interface, directly or through an AI Gateway."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import msgspec
+
+from domain.ports import ModelError, ModelEvent, ModelRequest, ToolSpec
+from workers.llm.http import ModelHttp
+from workers.llm.openai import wire_message
+from workers.llm.policy import WORKERS_AI_CODES
+
+API_URL = "https://api.cloudflare.com"
+GATEWAY_URL = "https://gateway.ai.cloudflare.com"
+MODEL = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"
+CONTEXT_TOKENS = 24_000  # of that model
+
+
+class WorkersAIModel:
+    """A `LanguageModel`. With `gateway`, calls go through that AI Gateway of the account.
+
+    `base_url` stands for both of Cloudflare's addresses, `API_URL` and `GATEWAY_URL`.
+    """
+
+    def __init__(
+        self,
+        *,
+        account_id: str,
+        api_token: str,
+        gateway: str = "",
+        model: str = MODEL,
+        base_url: str = "",
+        silence_seconds: float = 15.0,
+        deadline_seconds: float = 120.0,
+        context_tokens_max: int = 0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._model = model
+        self._context_tokens_set = context_tokens_max
+        root = base_url.rstrip("/")
+        account = f"{root or API_URL}/client/v4/accounts/{account_id}/ai"
+        through = f"{root or GATEWAY_URL}/v1/{account_id}/{gateway}/workers-ai" if gateway else account
+        self._run_url = f"{through}/run/{model}"
+        # A gateway lists no models; the account's own address does, and takes the same token.
+        self._list_url = f"{account}/models/search"
+        self._http = ModelHttp(
+            headers={"authorization": f"Bearer {api_token.strip()}"},
+            silence_seconds=silence_seconds,
+            deadline_seconds=deadline_seconds,
+            codes=WORKERS_AI_CODES,
+            transport=transport,
+        )
+
+    @property
+    def name(self) -> str:
+        return self._model
+
+    @property
+    def context_tokens_max(self) -> int:
+        return self._context_tokens_set or self._http.context_tokens_told or CONTEXT_TOKENS
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        return self._http.stream(self._run_url, _body(request), request)
+
+    async def check(self) -> str | None:
+        try:
+            response = await self._http.get(self._list_url)
+        except ModelError as error:
+            return f"Workers AI: {error.detail}"
+        return None if response.status_code == 200 else f"Workers AI: {self._http.failure_of(response).detail}"
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+
+def _body(request: ModelRequest) -> bytes:
+    body: dict[str, Any] = {
+        "messages": [wire_message(message) for message in request.messages],
+        "stream": True,
+        "max_tokens": request.max_tokens,  # left out, it is 256
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+    }
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+    return msgspec.json.encode(body)
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
