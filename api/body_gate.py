@@ -1,11 +1,11 @@
-"""What may come in as a body, before any framework's parser sees it: media type, size, time, and strict JSON.
+"""What may come in as a body, before any framework's parser sees it: media type, size, and strict JSON.
 
-A route that is not in the table takes a JSON object of at most 64 KiB. Must not know what the fields mean.
+A route that is not in the table takes a JSON object of at most 64 KiB. How slowly it may come is the server's business
+(api/http_protocol.py). Must not know what the fields mean.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,6 @@ BODY_BYTES_MAX = 65_536
 DOCUMENT_BYTES_MAX = 1_048_576  # notes, .ics
 AUDIO_BYTES_MAX = 26_214_400
 FRAMING_BYTES_MAX = 16_384  # multipart boundaries and part headers around a file
-BODY_SECONDS_MAX = 10.0
-# A body may take longer than that when it is long: the limit is for senders that hold a connection, not slow lines.
-BYTES_PER_SECOND_MIN = 65_536
 
 Receive = Callable[[], Awaitable[Any]]
 
@@ -86,12 +83,9 @@ class Admitted:
 
 
 class BodyGate:
-    """`seconds_max` bounds the time from the first look at a body to its end, plus one second for each 64 KiB."""
-
-    def __init__(self, rules: Mapping[str, BodyRule] = BODY_RULES, *, seconds_max: float = BODY_SECONDS_MAX) -> None:
+    def __init__(self, rules: Mapping[str, BodyRule] = BODY_RULES) -> None:
         self._exact = {path: rule for path, rule in rules.items() if "{" not in path}
         self._templates = [(_template(path), rule) for path, rule in rules.items() if "{" in path]
-        self._seconds_max = seconds_max
 
     def rule(self, method: str, path: str) -> BodyRule:
         if method == "DELETE":
@@ -107,7 +101,7 @@ class BodyGate:
     async def admit(
         self, method: str, path: str, headers: Mapping[bytes, bytes], repeated: Collection[bytes], receive: Receive
     ) -> Admitted:
-        """Read and judge the body. Raises `Refused` (400, 408, 413, 415) and `ClientGone`."""
+        """Read and judge the body. Raises `Refused` (400, 413, 415) and `ClientGone`."""
         declared = _declared_bytes(headers)
         if method in _METHODS_WITHOUT_BODY:
             if declared != 0:
@@ -121,56 +115,41 @@ class BodyGate:
         if declared is not None and declared > bytes_max:
             raise _too_large(bytes_max)
         if rule.kind == "stream" and not is_json:
-            return Admitted(None, None, self._limited(receive, bytes_max))
-        data = await self._read(receive, bytes_max)
+            return Admitted(None, None, _limited(receive, bytes_max))
+        data = await _read(receive, bytes_max)
         return Admitted(_parse(data, rule) if is_json else None, data, _replay(data, receive))
 
-    async def _read(self, receive: Receive, bytes_max: int) -> bytes:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._seconds_max
-        try:
-            async with asyncio.timeout_at(deadline) as limit:
-                message = await receive()
-                if message["type"] == "http.request" and not message.get("more_body", False):
-                    data: bytes = message.get("body", b"")
-                    if len(data) > bytes_max:
-                        raise _too_large(bytes_max)
-                    return data
-                chunks = bytearray()
-                while True:
-                    chunks += _chunk(message)
-                    if len(chunks) > bytes_max:
-                        raise _too_large(bytes_max)
-                    if not message.get("more_body", False):
-                        return bytes(chunks)
-                    limit.reschedule(deadline + len(chunks) / BYTES_PER_SECOND_MIN)
-                    message = await receive()
-        except TimeoutError:
-            raise _too_slow() from None
 
-    def _limited(self, receive: Receive, bytes_max: int) -> Receive:
-        """As `receive`, with the limits of a body that is read while it comes."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        received = 0
-        done = False
+async def _read(receive: Receive, bytes_max: int) -> bytes:
+    message = await receive()
+    data = _chunk(message)
+    if message.get("more_body", False):
+        chunks = bytearray(data)
+        while len(chunks) <= bytes_max and message.get("more_body", False):
+            message = await receive()
+            chunks += _chunk(message)
+        data = bytes(chunks)
+    if len(data) > bytes_max:
+        raise _too_large(bytes_max)
+    return data
 
-        async def limited() -> Any:
-            nonlocal received, done
-            if done:
-                return await receive()
-            try:
-                async with asyncio.timeout_at(started + self._seconds_max + received / BYTES_PER_SECOND_MIN):
-                    message = await receive()
-            except TimeoutError:
-                raise _too_slow() from None
+
+def _limited(receive: Receive, bytes_max: int) -> Receive:
+    """As `receive`, for a body that its handler reads while it comes."""
+    received = 0
+    done = False
+
+    async def limited() -> Any:
+        nonlocal received, done
+        message = await receive()
+        if not done:
             received += len(_chunk(message))
             if received > bytes_max:
                 raise _too_large(bytes_max)
             done = not message.get("more_body", False)
-            return message
+        return message
 
-        return limited
+    return limited
 
 
 def _template(path: str) -> re.Pattern[str]:
@@ -184,10 +163,6 @@ def _refuse(status: int, code: str, detail: str) -> Refused:
 
 def _too_large(bytes_max: int) -> Refused:
     return _refuse(413, "body_too_large", f"The body may have at most {bytes_max} bytes.")
-
-
-def _too_slow() -> Refused:
-    return _refuse(408, "body_timeout", "The body came too slowly.")
 
 
 def _declared_bytes(headers: Mapping[bytes, bytes]) -> int | None:
@@ -207,7 +182,7 @@ def _is_json(rule: BodyRule, headers: Mapping[bytes, bytes], repeated: Iterable[
     if kind is None and declared == 0:
         return takes_json  # nothing was sent: the parser says so, or the rule allows it
     if kind is not None and b"content-type" not in repeated:
-        if takes_json and _JSON_TYPE.fullmatch(kind) is not None:
+        if takes_json and (kind == b"application/json" or _JSON_TYPE.fullmatch(kind) is not None):
             return True
         if kind.partition(b";")[0].strip().lower() in rule.media_types:
             return False

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from api.channel import Channel, End
 from api.frames import Encoded, ending_frame
 
+ABORT_EXTENSION = "microcos.abort"  # in an ASGI scope: drops the connection with all that is unsent
 CUT_SECONDS = 1.0  # how long a client may take to read its last frame
 
 

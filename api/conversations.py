@@ -6,24 +6,56 @@ from typing import Any
 
 from litestar import Request, Response, delete, get, patch
 
-from api.queries import answer_query
+from api.queries import Views, answer_query
+from api.query import integer
+from api.request import call_of
 from api.schemas import ConversationIn
-from api.services import caller, check_body_user, run
+from api.services import User, caller, check_body_user, run
 from commands.conversations import ChangeConversation, DeleteConversation
 from commands.handle import Answer, Outcome
+from domain.errors import Invalid
 from domain.values import Json
 from infra import codec
+from projections.chat_queries import fetch_conversations, fetch_messages
+from projections.reading import Fetched
 
 PAGE = ("min_version", "limit", "cursor")
 
 
 @get("/conversations", operation_id="listConversations", tags=["conversations"], opt={"query": (*PAGE, "archived")})
 async def list_conversations(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Conversations, the last used first."""
-    return await answer_query(
-        request,
-        lambda views, user: views.conversations(user.user_id),
-    )
+    """Conversations, the last used first; `archived` true or false gives one kind only."""
+    query = call_of(request).query
+    given = query.get("archived")
+    if given not in (None, "true", "false"):
+        raise Invalid("archived is true or false.", code="archived_invalid")
+    archived = None if given is None else given == "true"
+    limit = integer(query, "limit", default=50, minimum=1, maximum=500) or 50
+
+    async def fetch(views: Views, user: User) -> Fetched:
+        return await fetch_conversations(
+            views.reader, user.user_id, archived=archived, limit=limit, cursor=query.get("cursor")
+        )
+
+    return await answer_query(request, fetch, view="chat")
+
+
+@get(
+    "/conversations/{conversation_id:str}/messages",
+    operation_id="listMessages",
+    tags=["conversations"],
+    opt={"query": PAGE},
+)
+async def list_messages(request: Request[Any, Any, Any], conversation_id: str) -> Response[bytes]:
+    """The newest messages, oldest first; `nextCursor` leads back through all history."""
+    query = call_of(request).query
+    limit = integer(query, "limit", default=50, minimum=1, maximum=500) or 50
+
+    async def fetch(views: Views, user: User) -> Fetched:
+        ref = codec.ref("c", conversation_id, user.keys)
+        return await fetch_messages(views.reader, user.user_id, ref, limit=limit, cursor=query.get("cursor"))
+
+    return await answer_query(request, fetch, view="chat")
 
 
 @patch(

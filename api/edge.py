@@ -7,11 +7,14 @@ nothing reaches the server's own error page or its log, whose tracebacks would h
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
+import httpx
 from litestar import Litestar, Request
+from litestar.exceptions import WebSocketDisconnect
 
-from api.auth import Authenticator, AuthError, KeysUnavailable, Principal
+from api.auth import Authenticator, AuthError, KeysUnavailable, Principal, authenticator_from_settings
 from api.body_gate import BodyGate, ClientGone, Receive
 from api.headers import Cors, complete, is_secure
 from api.problems import (
@@ -24,9 +27,10 @@ from api.problems import (
     unavailable,
 )
 from api.query import parse_query, refuse_undeclared
-from api.request import Call, attach, call_of, idempotency_key_of, request_id_of, single_headers
+from api.request import Call, RequestIds, attach, call_of, idempotency_key_of, single_headers
 from api.routing import Routes
 from domain.ports import Clock, NewId
+from infra.settings import Settings
 from infra.telemetry import get_logger
 
 INTERNAL_PATHS = frozenset({"/api/v1/complete-llm"})
@@ -91,7 +95,7 @@ class Edge:
         self._routes = Routes(app)
         self._auth = authenticator
         self._clock = clock
-        self._new_id = new_id
+        self._request_ids = RequestIds(new_id)
         self._gate = gate or BodyGate()
         self._cors = cors or Cors()
         self._tickets = tickets
@@ -107,7 +111,7 @@ class Edge:
 
     async def _http(self, scope: Any, receive: Receive, send: Send) -> None:
         headers, repeated = single_headers(scope["headers"])
-        call = Call(request_id_of(headers, self._new_id), scope["method"], scope["path"])
+        call = Call(self._request_ids.of(headers), scope["method"], scope["path"])
         extra = [(b"x-request-id", call.request_id.encode()), *self._cors.headers(headers.get(b"origin"))]
         secure = is_secure(scope["scheme"], headers)
         started_at = self._clock.monotonic() if self._watch is not None else 0.0
@@ -133,8 +137,8 @@ class Edge:
             if status:
                 # Too late for another answer. Returning without an end makes the server cut the connection.
                 _log_failure(call, error)
-                return
-            await self._refuse(call, headers, error, answer)
+            else:
+                await self._refuse(call, headers, error, answer)
         if self._watch is not None:
             self._watch(scope, status, self._clock.monotonic() - started_at)
 
@@ -155,8 +159,9 @@ class Edge:
         if call.query and declared is not None:
             refuse_undeclared(call.query, declared)
         call.idempotency_key = idempotency_key_of(headers, repeated)
+        call.is_read = True  # from here on the gate says itself when the rest stays unread
         admitted = await self._gate.admit(call.method, call.path, headers, repeated, receive)
-        call.body = admitted.body
+        call.body, call.is_read = admitted.body, admitted.data is not None
         attach(scope, call, data=admitted.data)
         await self._app(scope, admitted.receive, send)
 
@@ -227,8 +232,8 @@ class Edge:
         problem = self._problem(call, error)
         body = problem.body()
         listed = problem.header_list(body)
-        unread = call.body is None and (headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers)
-        if unread and not problem.close:
+        has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+        if has_body and not call.is_read and not problem.close:
             listed.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": problem.status, "headers": listed})
         await send({"type": "http.response.body", "body": body, "more_body": False})
@@ -250,7 +255,7 @@ class Edge:
     async def _socket(self, scope: Any, receive: Receive, send: Send) -> None:
         """A WebSocket: the same rules for who may, and the Origin check that browsers leave to servers."""
         headers, repeated = single_headers(scope["headers"])
-        call = Call(request_id_of(headers, self._new_id), "GET", scope["path"])
+        call = Call(self._request_ids.of(headers), "GET", scope["path"])
         accepted = False
 
         async def answer(message: Any) -> None:
@@ -273,12 +278,15 @@ class Edge:
             await self._app(scope, receive, answer)
             if call.failure is not None:
                 raise call.failure
+        except WebSocketDisconnect:
+            return
         except Exception as error:  # as for HTTP: nothing of it may reach the server's log
             problem = self._problem(call, error)
-            if accepted:
-                await send({"type": "websocket.close", "code": 1011 if problem.status >= 500 else 1008})
-            else:
-                await self._refuse_socket(call, problem, scope, send)
+            with suppress(OSError, RuntimeError):  # the client may have gone, or the handler may have closed
+                if accepted:
+                    await send({"type": "websocket.close", "code": 1011 if problem.status >= 500 else 1008})
+                else:
+                    await self._refuse_socket(call, problem, scope, send)
 
     async def _refuse_socket(self, call: Call, problem: Problem, scope: Any, send: Send) -> None:
         if "websocket.http.response" not in scope.get("extensions", {}):
@@ -289,6 +297,28 @@ class Edge:
         listed = complete(problem.header_list(body), extra, secure=False)
         await send({"type": "websocket.http.response.start", "status": problem.status, "headers": listed})
         await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
+
+
+def edge_from_settings(
+    app: Litestar,
+    settings: Settings,
+    *,
+    clock: Clock,
+    new_id: NewId,
+    http: httpx.AsyncClient,
+    tickets: Tickets | None = None,
+    watch: Watch | None = None,
+) -> Edge:
+    """`http` fetches key sets; whoever made it closes it. Raises `SettingsError`."""
+    return Edge(
+        app,
+        authenticator_from_settings(settings, clock, http),
+        clock=clock,
+        new_id=new_id,
+        cors=Cors(settings.cors_origins),
+        tickets=tickets,
+        watch=watch,
+    )
 
 
 def _is_protected(path: str) -> bool:

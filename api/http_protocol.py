@@ -1,108 +1,159 @@
-"""uvicorn's HTTP protocol with bounds on the request head, and problems instead of plain text.
+"""uvicorn's HTTP protocol with bounds on what a client may send and how slowly, and problems instead of plain text.
 
-Owns only what happens before an application can see the request. Written against uvicorn's httptools protocol.
+Owns only what happens before and beside an application: the application never waits with a clock for a body, it is
+told that the client has gone. Written against uvicorn's httptools protocol.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.client import ABORT_EXTENSION
 from api.headers import complete
 from api.problems import Problem
 from domain.ports import NewId
 
-HEAD_BYTES_MAX = 32_768
-HEADERS_MAX = 100
-HEAD_SECONDS_MAX = 10.0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireLimits:
+    """A head is the request line and its headers. A body may take `body_seconds_max` and one second more for each
+    `bytes_per_second_min` that came: the limit is for those who hold connections, not for slow lines."""
+
+    head_bytes_max: int = 32_768
+    headers_max: int = 100
+    head_seconds_max: float = 10.0
+    body_seconds_max: float = 10.0
+    bytes_per_second_min: int = 65_536
+
 
 _MALFORMED = Problem(status=400, code="malformed_request", detail="This is not valid HTTP/1.1.", close=True)
-_HEAD_TOO_LARGE = Problem(
-    status=431,
-    code="header_too_large",
-    detail=f"The header may have at most {HEAD_BYTES_MAX} bytes and {HEADERS_MAX} fields.",
-    close=True,
-)
 _HEAD_TOO_SLOW = Problem(status=408, code="header_timeout", detail="The header came too slowly.", close=True)
+_BODY_TOO_SLOW = Problem(status=408, code="body_timeout", detail="The body came too slowly.", close=True)
 
 
 class _Refuse(Exception):
-    """Raised in a parser callback; the parser turns it into its own error, and `data_received` into an answer."""
+    """Raised in a parser callback; the parser turns it into its own error, and `send_400_response` into an answer."""
 
 
-def strict_http_protocol(
-    new_id: NewId, *, head_bytes_max: int = HEAD_BYTES_MAX, head_seconds_max: float = HEAD_SECONDS_MAX
-) -> Callable[..., asyncio.Protocol]:
+def strict_http_protocol(new_id: NewId, limits: WireLimits) -> Callable[..., asyncio.Protocol]:
     """What uvicorn's `http` setting takes."""
-    return partial(StrictHttpProtocol, new_id, head_bytes_max, head_seconds_max)
+    return partial(StrictHttpProtocol, new_id, limits)
+
+
+class _HeldHead:
+    """A transport for one answer: its head waits for the body that nearly always follows at once, and both go out in
+    one system call and one packet. When none follows the head goes alone, at the end of this turn of the loop."""
+
+    __slots__ = ("_held", "_holds", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._holds = True
+        self._held: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        if self._held is not None:
+            data = self._held + data
+            self._held = None
+        elif self._holds:
+            self._holds = False
+            self._held = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        if self._held is not None:
+            self._transport.write(self._held)
+            self._held = None
 
 
 class StrictHttpProtocol(HttpToolsProtocol):
-    """Refuses with 400, 408 or 431 and closes. The head's clock runs while one is expected on a new connection, and
-    later from a head's first byte; between two requests the keep-alive timeout rules."""
+    """Refuses with 400, 408 or 431 and closes.
 
-    def __init__(self, new_id: NewId, head_bytes_max: int, head_seconds_max: float, **options: Any) -> None:
+    One clock runs while a head or a body is incomplete: from the start of a connection, later from a head's first byte.
+    Between two requests uvicorn's keep-alive timeout rules. A request that comes in one piece starts no clock.
+    """
+
+    def __init__(self, new_id: NewId, limits: WireLimits, **options: Any) -> None:
         super().__init__(**options)
         self._new_id = new_id
-        self._head_bytes_max = head_bytes_max
-        self._head_seconds_max = head_seconds_max
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._limits = limits
+        self._clock: asyncio.TimerHandle | None = None
         self._in_head = True
+        self._head_begun = False
         self._head_bytes = 0
+        self._body_bytes = 0
+        self._body_began_at = 0.0
         self._refusal = _MALFORMED
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._start_head_timer()
+        self._start_clock(self._limits.head_seconds_max)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_head_timer()
+        self._stop_clock()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
             # The parser keeps a header until it is whole, so what it has been fed is counted and not what it gave.
             self._head_bytes += len(data)
+        else:
+            self._body_bytes += len(data)
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        if self.transport.is_closing():
             return
-        if self._head_bytes > self._head_bytes_max:
-            self._refuse(_HEAD_TOO_LARGE)
-        elif self._head_bytes and self._head_timer is None:
-            self._start_head_timer()
+        if not self._in_head:
+            if self._clock is None:
+                self._body_began_at, self._body_bytes = self.loop.time(), 0
+                self._start_clock(self._limits.body_seconds_max)
+        elif self._head_begun:
+            if self._head_bytes > self._limits.head_bytes_max:
+                self._refuse(self._head_too_large())
+            elif self._clock is None:
+                self._start_clock(self._limits.head_seconds_max)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = True
-        self._fields_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        self._count(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._count(len(name) + len(value) + 4)
-        if len(self.headers) > HEADERS_MAX:
-            self._refusal = _HEAD_TOO_LARGE
-            raise _Refuse
+        self._head_begun = True
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        self._head_bytes = 0
-        self._stop_head_timer()
-        hosts = sum(name == b"host" for name, _ in self.headers)
+        limits = self._limits
+        size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
+        if size > limits.head_bytes_max or len(self.headers) > limits.headers_max:
+            self._refusal = self._head_too_large()
+            raise _Refuse
+        hosts = [name for name, _ in self.headers].count(b"host")
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
             raise _Refuse
+        self._in_head = self._head_begun = False
+        self._head_bytes = 0
+        self._stop_clock()
+        self.scope["extensions"] = {ABORT_EXTENSION: self.transport.abort}  # type: ignore[dict-item]
+        earlier = self.cycle
         super().on_headers_complete()
+        if self.cycle is not earlier:  # a WebSocket's request gets no cycle
+            self.cycle.transport = cast("asyncio.Transport", _HeldHead(self.transport, self.loop))
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._in_head = True
+        self._stop_clock()
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls for whatever its parser refuses; `msg` is not told."""
@@ -110,14 +161,14 @@ class StrictHttpProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """A connection whose head never came has no request to finish."""
-        self._stop_head_timer()
+        if self._in_head:
+            self._stop_clock()
         super().shutdown()
 
-    def _count(self, size: int) -> None:
-        self._fields_bytes += size
-        if self._fields_bytes > self._head_bytes_max:
-            self._refusal = _HEAD_TOO_LARGE
-            raise _Refuse
+    def _head_too_large(self) -> Problem:
+        limits = self._limits
+        detail = f"The header may have at most {limits.head_bytes_max} bytes and {limits.headers_max} fields."
+        return Problem(status=431, code="header_too_large", detail=detail, close=True)
 
     def _refuse(self, problem: Problem) -> None:
         cycle = self.cycle
@@ -125,7 +176,8 @@ class StrictHttpProtocol(HttpToolsProtocol):
             # The application must not write after this, and one that waits for the body must learn that none comes.
             cycle.disconnected = True
             cycle.message_event.set()
-            if cycle.response_started:
+            if cycle.response_started or self._in_head:
+                # An answer now would stand in the middle of another, or be taken for the one to an earlier request.
                 self.transport.close()
                 return
         body = problem.body()
@@ -135,19 +187,38 @@ class StrictHttpProtocol(HttpToolsProtocol):
         self.transport.write(b"".join((STATUS_LINE[problem.status], *lines, b"\r\n", body)))
         self.transport.close()
 
-    def _start_head_timer(self) -> None:
-        self._head_timer = self.loop.call_later(self._head_seconds_max, self._head_too_slow)
+    def _start_clock(self, seconds: float) -> None:
+        self._clock = self.loop.call_later(seconds, self._time_is_up)
 
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
 
-    def _head_too_slow(self) -> None:
-        self._head_timer = None
+    def _time_is_up(self) -> None:
+        self._clock = None
         if self.transport.is_closing():
             return
-        if self._head_bytes:
+        if not self._in_head:
+            self._judge_body()
+        elif self.cycle is not None and not self.cycle.response_complete:
+            # An earlier request is still being answered; that is not this head's fault.
+            self._start_clock(self._limits.head_seconds_max)
+        elif self._head_begun:
             self._refuse(_HEAD_TOO_SLOW)
+        else:
+            self.transport.close()
+
+    def _judge_body(self) -> None:
+        limits = self._limits
+        allowed = limits.body_seconds_max + self._body_bytes / limits.bytes_per_second_min
+        left = self._body_began_at + allowed - self.loop.time()
+        if self.flow.read_paused:
+            # We are the slow ones: the application has not taken what is here.
+            left = limits.body_seconds_max
+        if left > 0:
+            self._start_clock(left)
+        elif not self.cycle.response_complete:
+            self._refuse(_BODY_TOO_SLOW)
         else:
             self.transport.close()

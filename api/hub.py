@@ -81,7 +81,7 @@ class Hub:
         self._heard_at = self._sources.clock.monotonic()
         early, self._early = self._early, []
         self.receive_facts(early)
-        self._must_read_bus = True
+        self._must_read_bus = self._timeline.running is not None
         await self._recover()
 
     async def stop(self) -> None:

@@ -21,9 +21,11 @@ async def exchange_code(request: Request[Any, Any, Any]) -> Response[bytes]:
     body = call_of(request).read(LoginIn)
     if services.settings.auth_mode != "dev":
         raise NotFound("There is no development log-in here.", code="login_off")
-    sub = await services.logins.redeem(body.code)
+    sub = await services.redeem_login(body.code)
     if sub is None:
-        raise NotFound("This link was used already or is too old. Start again for a new one.", code="login_code_unknown")
+        raise NotFound(
+            "This link was used already or is too old. Start again for a new one.", code="login_code_unknown"
+        )
     token = make_token(services.settings, services.clock, sub)
     shape = {"token": token, "userId": sub, "expiresIn": services.settings.auth_lifetime_max_seconds}
     return Response(msgspec.json.encode(shape), status_code=201, media_type="application/json", headers=dict(NO_STORE))

@@ -12,6 +12,7 @@ from api.services import caller, check_body_user, run
 from commands.handle import Answer, Outcome
 from commands.memory import ForgetMemory, PinMemory
 from domain.frames import memory_json
+from projections.state_queries import fetch_memories
 
 
 @post("/memory/pin", operation_id="pinMemory", status_code=201, opt={"body": PinIn}, tags=["memory"])
@@ -34,7 +35,7 @@ async def pin_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
 @get("/memory", operation_id="listMemories", tags=["memory"], opt={"query": ("min_version",)})
 async def list_memories(request: Request[Any, Any, Any]) -> Response[bytes]:
     """All pinned memories, oldest first."""
-    return await answer_query(request, lambda views, user: views.memories(user.user_id))
+    return await answer_query(request, lambda views, user: fetch_memories(views.reader, user.user_id))
 
 
 @delete("/memory/{memory_id:str}", operation_id="forgetMemory", status_code=200, tags=["memory"])

@@ -16,6 +16,7 @@ from domain.events import NoteAdded
 from domain.frames import note_json
 from domain.values import REDACTED
 from infra import codec
+from projections.state_queries import fetch_notes
 
 
 @post("/notes", operation_id="addNote", status_code=201, opt={"body": NoteIn}, tags=["notes"])
@@ -48,7 +49,7 @@ async def add_note(request: Request[Any, Any, Any]) -> Response[bytes]:
 @get("/notes", operation_id="listNotes", tags=["notes"], opt={"query": ("min_version",)})
 async def list_notes(request: Request[Any, Any, Any]) -> Response[bytes]:
     """All notes with their text, oldest first."""
-    return await answer_query(request, lambda views, user: views.notes(user.user_id))
+    return await answer_query(request, lambda views, user: fetch_notes(views.reader, user.user_id))
 
 
 @delete("/notes/{note_id:str}", operation_id="deleteNote", status_code=200, tags=["notes"])

@@ -14,6 +14,7 @@ from commands.handle import Answer, Outcome
 from commands.preferences import SetPreference
 from domain.errors import Invalid
 from infra import codec
+from projections.state_queries import fetch_preferences
 
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 
@@ -21,7 +22,7 @@ KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 @get("/preferences", operation_id="listPreferences", tags=["preferences"], opt={"query": ("min_version",)})
 async def list_preferences(request: Request[Any, Any, Any]) -> Response[bytes]:
     """All preferences, as one object by key."""
-    return await answer_query(request, lambda views, user: views.preferences(user.user_id))
+    return await answer_query(request, lambda views, user: fetch_preferences(views.reader, user.user_id))
 
 
 @put("/preferences/{key:str}", operation_id="setPreference", opt={"body": PreferenceIn}, tags=["preferences"])

@@ -36,8 +36,8 @@ class Call:
     """One request at the edge.
 
     `path` is percent-decoded. `body` is the parsed JSON body ({} for an empty one where that is allowed, None where
-    the route takes none or reads it itself). `principal` is None on public routes and for the service. `failure` is
-    for the edge: what a WebSocket's handler raised.
+    the route takes none or reads it itself). `principal` is None on public routes and for the service. `is_read`
+    and `failure` are the edge's own: whether the body has come in whole, and what a WebSocket's handler raised.
     """
 
     request_id: str
@@ -48,6 +48,7 @@ class Call:
     idempotency_key: str | None = None
     body: Json = None
     query: dict[str, str] = field(default_factory=dict)
+    is_read: bool = False
     failure: Exception | None = None
 
     def user(self) -> Principal:
@@ -101,10 +102,20 @@ def single_headers(pairs: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, by
     return headers, repeated or ()
 
 
-def request_id_of(headers: Mapping[bytes, bytes], new_id: NewId) -> str:
-    """The id that a proxy or client gave the request if it is one word of 8 to 64 characters, else a new one."""
-    given = headers.get(b"x-request-id")
-    return given.decode("ascii") if given is not None and _REQUEST_ID.fullmatch(given) else new_id()
+class RequestIds:
+    """Names requests by a random id of this process and a count: a random id for each would cost time for nothing."""
+
+    def __init__(self, new_id: NewId) -> None:
+        self._process_id = new_id()
+        self._count = 0
+
+    def of(self, headers: Mapping[bytes, bytes]) -> str:
+        """The id that a proxy or client gave the request if it is one word of 8 to 64 characters, else a new one."""
+        given = headers.get(b"x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(given) is not None:
+            return given.decode("ascii")
+        self._count += 1
+        return f"{self._process_id}-{self._count:x}"
 
 
 def idempotency_key_of(headers: Mapping[bytes, bytes], repeated: Collection[bytes]) -> str | None:

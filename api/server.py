@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
 
-from api.http_protocol import HEAD_SECONDS_MAX, strict_http_protocol
+from api.http_protocol import WireLimits, strict_http_protocol
+from api.socket_protocol import SocketProtocol
 from domain.ports import NewId
+from infra.settings import Settings
 
 DRAIN_SECONDS_MAX = 2.0
 GRACEFUL_SECONDS_MAX = 5
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 s after which load balancers drop an idle connection
 SOCKET_MESSAGE_BYTES_MAX = 262_144
 BACKLOG = 2_048
+LIMITS = WireLimits()
 
 _log = logging.getLogger("uvicorn.error")
 
@@ -34,7 +39,7 @@ def server_config(
     port: int,
     new_id: NewId,
     graceful_seconds_max: int = GRACEFUL_SECONDS_MAX,
-    head_seconds_max: float = HEAD_SECONDS_MAX,
+    limits: WireLimits = LIMITS,
     socket_message_bytes_max: int = SOCKET_MESSAGE_BYTES_MAX,
 ) -> uvicorn.Config:
     """Everything that uvicorn would otherwise take from its defaults or from the environment."""
@@ -43,8 +48,8 @@ def server_config(
         host=host,
         port=port,
         loop="uvloop",
-        http=strict_http_protocol(new_id, head_seconds_max=head_seconds_max),  # type: ignore[arg-type]
-        ws="websockets-sansio",
+        http=strict_http_protocol(new_id, limits),  # type: ignore[arg-type]
+        ws=SocketProtocol,
         ws_max_size=socket_message_bytes_max,
         ws_per_message_deflate=False,
         lifespan="on",
@@ -59,6 +64,17 @@ def server_config(
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=graceful_seconds_max,
+    )
+
+
+def server_config_from_settings(app: Any, settings: Settings, new_id: NewId) -> uvicorn.Config:
+    return server_config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        new_id=new_id,
+        graceful_seconds_max=max(1, math.ceil(settings.drain_seconds)),
+        limits=replace(LIMITS, body_seconds_max=settings.body_timeout_seconds),
     )
 
 

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from litestar import Request as HttpRequest
 from litestar import Response
 
+from api.answers import BytesAnswer
 from api.request import Call, call_of
 from api.schemas import Body
 from commands.decide import Command
@@ -21,16 +22,12 @@ from domain.ports import Clock, EventLog
 from infra.keys import Keyring, UserKeys
 from infra.settings import Settings
 
+if TYPE_CHECKING:
+    from api.queries import Views
+    from api.tickets import StreamTickets
+
 STREAM_VERSION = "x-stream-version"
 NO_STORE = {"cache-control": "no-store"}
-
-
-class Presence(Protocol):
-    """Who listens, held beside the log."""
-
-    async def of(self, user_id: str) -> dict[str, tuple[int, bool]]:
-        """Session id to (last seen in Unix ms, active)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +40,9 @@ class Services:
     handler: CommandHandler
     clock: Clock
     generation: str
-    presence: Presence
-    views: Any
-    tickets: Any
+    views: Views
+    tickets: StreamTickets
+    redeem_login: Callable[[str], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +92,10 @@ async def run(
 
 
 def json_response(body: bytes, status: int, version: int | None) -> Response[bytes]:
-    headers = dict(NO_STORE)
+    headers = [(b"cache-control", b"no-store")]
     if version is not None:
-        headers[STREAM_VERSION] = str(version)
-    return Response(body, status_code=status, media_type="application/json", headers=headers)
+        headers.append((STREAM_VERSION.encode(), b"%d" % version))
+    return BytesAnswer(body, status_code=status, headers=headers)
 
 
 async def caller(request: HttpRequest[Any, Any, Any]) -> tuple[Services, Call, User]:

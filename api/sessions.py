@@ -8,12 +8,14 @@ import msgspec
 from litestar import Request, Response, delete, get, post
 
 from api.messages import stream_url
-from api.queries import answer_query
+from api.queries import Views, answer_query
 from api.schemas import EmptyBody
-from api.services import caller, check_body_user, json_response, run
+from api.services import User, caller, check_body_user, json_response, run
 from commands.handle import Answer, Outcome
 from commands.sessions import CloseSession, OpenSession
 from domain.events import SessionOpened
+from projections.reading import Fetched
+from projections.state_queries import fetch_sessions
 
 
 @post("/sessions", operation_id="openSession", status_code=201, opt={"body": EmptyBody}, tags=["sessions"])
@@ -34,7 +36,13 @@ async def open_session(request: Request[Any, Any, Any]) -> Response[bytes]:
 @get("/sessions", operation_id="listSessions", tags=["sessions"], opt={"query": ("min_version",)})
 async def list_sessions(request: Request[Any, Any, Any]) -> Response[bytes]:
     """All sessions with when they were last seen; a dropped client's is inactive and can be resumed."""
-    return await answer_query(request, lambda views, user: views.sessions(user.user_id), cacheable=False)
+
+    async def fetch(views: Views, user: User) -> Fetched:
+        fetched = await fetch_sessions(views.reader, user.user_id)
+        sessions = await views.with_presence(user.user_id, fetched.body["sessions"])
+        return Fetched(fetched.mark, {**fetched.body, "sessions": sessions})
+
+    return await answer_query(request, fetch)
 
 
 @delete("/sessions/{session_id:str}", operation_id="closeSession", status_code=200, tags=["sessions"])

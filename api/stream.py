@@ -10,23 +10,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from litestar import asgi
-from litestar.handlers import ASGIRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.types import ASGIApp
 
-from api.client import Client
+from api.client import ABORT_EXTENSION, Client
 from api.cursor import Cursor, parse_cursor
 from api.frames import SSE_HEAD, Encoded
 from api.hub import Hub
 from api.hub_registry import HubRegistry
-from api.problems import Refused, method_not_allowed
 from api.query import refuse_unknown
 from api.request import call_of, single_headers
 from api.tokens import Principal
 from domain.errors import Unavailable
-
-ABORT_EXTENSION = "microcos.abort"  # the server's way to drop a connection whose client does not read
-ALLOW = b"GET, HEAD, OPTIONS"
 
 UserIdOf = Callable[[Principal], Awaitable[str]]
 
@@ -46,8 +43,6 @@ class StreamEndpoint:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Raises `DomainError`, `Refused` or `AuthError` before anything is sent, and nothing afterwards."""
-        if scope["method"] != "GET":
-            raise Refused(method_not_allowed(ALLOW))
         call = call_of(scope)
         principal = call.user()
         refuse_unknown(call.query, ("after",))
@@ -58,14 +53,21 @@ class StreamEndpoint:
         async with connection as (hub, client):
             await stream_frames(hub, client, cursor, receive, send)
 
-    def route(self) -> ASGIRouteHandler:
+    def route(self) -> HTTPRouteHandler:
         """To be mounted under the API's base path."""
 
-        @asgi("/stream/{session_id:str}", copy_scope=False)
-        async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-            await self(scope, receive, send)
+        @get(
+            "/stream/{session_id:str}",
+            operation_id="openStream",
+            media_type="text/event-stream",
+            opt={"query": ("after",)},
+            tags=["stream"],
+            summary="Server-sent events of the whole user, from a cursor or from now.",
+        )
+        async def open_stream(session_id: FromPath[str]) -> ASGIApp:
+            return self
 
-        return stream
+        return open_stream
 
 
 def cursor_of(scope: Any, query: dict[str, str]) -> Cursor | None:

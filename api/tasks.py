@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from litestar import Request, Response, post
+from litestar import Request, Response, get, post
 
+from api.queries import Views, answer_query
+from api.query import integer
+from api.request import call_of
 from api.schemas import TaskFields, TaskIn
-from api.services import caller, check_body_user, run
+from api.services import User, caller, check_body_user, run
 from commands.decide import Command
 from commands.handle import Answer, Outcome
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask
 from domain.errors import Invalid, PreconditionFailed
 from domain.events import TaskCreated
 from domain.frames import task_json
-from domain.values import Task
+from domain.values import Task, TaskStatus
+from projections.reading import Fetched
+from projections.task_queries import TaskFilter, fetch_task, fetch_tasks
+
+LIST_PARAMETERS = ("status", "due_from", "due_to", "tag", "limit", "cursor", "min_version")
+BOUND = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2})?", re.ASCII)
 
 
 @post("/tasks", operation_id="changeTask", status_code=200, opt={"body": TaskIn}, tags=["tasks"])
@@ -52,8 +61,11 @@ def task_command(body: TaskIn, version: int | None) -> Command:
         return UpdateTask(task_id=fields.id, patch=patch, expected_version=version)
     if patch:
         raise Invalid(f"To {body.action} a task, send its id alone.", code="task_fields_unexpected")
-    kinds = {"complete": CompleteTask, "reopen": ReopenTask, "delete": DeleteTask}
-    return kinds[body.action](task_id=fields.id, expected_version=version)
+    if body.action == "complete":
+        return CompleteTask(task_id=fields.id, expected_version=version)
+    if body.action == "reopen":
+        return ReopenTask(task_id=fields.id, expected_version=version)
+    return DeleteTask(task_id=fields.id, expected_version=version)
 
 
 def _new_task(fields: TaskFields) -> Task:
@@ -97,4 +109,36 @@ def _task(outcome: Outcome, task_id: str) -> dict[str, Any]:
         created_from=state.created_from,
         created_at_ms=state.created_at_ms,
         version=state.version,
+    )
+
+
+@get("/tasks", operation_id="listTasks", tags=["tasks"], opt={"query": LIST_PARAMETERS})
+async def list_tasks(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Tasks by status, due range (both ends included) and tag, in pages."""
+    query = call_of(request).query
+    wanted = _filter(query)
+    limit = integer(query, "limit", default=100, minimum=1, maximum=500) or 100
+
+    async def fetch(views: Views, user: User) -> Fetched:
+        return await fetch_tasks(views.reader, user.user_id, wanted=wanted, limit=limit, cursor=query.get("cursor"))
+
+    return await answer_query(request, fetch, view="tasks")
+
+
+def _filter(query: Mapping[str, str]) -> TaskFilter:
+    status = query.get("status")
+    if status not in (None, "open", "done"):
+        raise Invalid("status is open or done.", code="status_invalid")
+    for name in ("due_from", "due_to"):
+        if name in query and BOUND.fullmatch(query[name]) is None:
+            raise Invalid(f"{name} is YYYY-MM-DD or YYYY-MM-DDTHH:MM.", code="due_invalid")
+    kind: TaskStatus | None = None if status is None else ("open" if status == "open" else "done")
+    return TaskFilter(status=kind, due_from=query.get("due_from"), due_to=query.get("due_to"), tag=query.get("tag"))
+
+
+@get("/tasks/{task_id:str}", operation_id="getTask", tags=["tasks"], opt={"query": ("min_version",)})
+async def get_task(request: Request[Any, Any, Any], task_id: str) -> Response[bytes]:
+    """One task, at its own version."""
+    return await answer_query(
+        request, lambda views, user: fetch_task(views.reader, user.user_id, task_id), view="tasks"
     )

@@ -180,7 +180,7 @@ class Timeline:
         self.running = running
         # Chunks that can't be sent yet, by reply and attempt, sorted by their indexes.
         self._held: dict[tuple[str, int], list[TokenChunk]] = {}
-        self._held_count = 0
+        self.held_count = 0
 
     @classmethod
     def of(cls, generation: str, brain: Brain) -> Timeline:
@@ -250,8 +250,9 @@ class Timeline:
             assert place is not None
             if chunk.last_index <= place.index:
                 return []
-            if not self._held and chunk.seen_version <= self.version and _follows(chunk, place):
-                return self._send(chunk)
+            if chunk.seen_version <= self.version and _follows(chunk, place):
+                sent = self._send(chunk)
+                return sent + self._send_held() if self._held else sent
         elif chunk.seen_version <= self.version:
             return []  # of an older attempt, or of a reply that has ended
         self._hold(reply_id, chunk)
@@ -262,11 +263,11 @@ class Timeline:
         return [] if place is None else self._held.get((place.reply_id, place.attempt), [])
 
     def _hold(self, reply_id: str, chunk: TokenChunk) -> None:
-        if self._held_count >= HELD_CHUNKS_MAX:
+        if self.held_count >= HELD_CHUNKS_MAX:
             return
         held = self._held.setdefault((reply_id, chunk.attempt), [])
         insort(held, chunk, key=lambda each: (each.first_index, each.last_index))
-        self._held_count += 1
+        self.held_count += 1
 
     def _send_held(self) -> list[Sent]:
         held = self._waiting()
@@ -292,7 +293,7 @@ class Timeline:
                 self._keep(key, [chunk for chunk in held if chunk.seen_version > self.version])
 
     def _keep(self, key: tuple[str, int], kept: list[TokenChunk]) -> None:
-        self._held_count -= len(self._held[key]) - len(kept)
+        self.held_count -= len(self._held[key]) - len(kept)
         if kept:
             self._held[key] = kept
         else:

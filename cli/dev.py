@@ -19,6 +19,7 @@ from cli.children import free_port, role_command, role_environment, run_to_end
 from cli.data_dir import DataDirLock
 from cli.output import Printer
 from cli.token import base_url, login_link
+from domain.errors import Unavailable
 from infra.clock import SystemClock, system_clock
 from infra.dev_tokens import make_token
 from infra.embedded import launch
@@ -28,11 +29,16 @@ from infra.embedded.postgres import EmbeddedPostgres
 from infra.embedded.supervise import Child, Role, RoleProgram, Say, ServerProgram, Stops
 from infra.local_keys import key_path, private_folder, with_local_keys
 from infra.login_codes import issue_login_code
-from infra.settings import PREFIX, Settings, SettingsError
+from infra.postgres import open_pool
+from infra.queries import Queries
+from infra.settings import PREFIX, Settings, SettingsError, unknown_variables
+from infra.telemetry import configure_logging
+from infra.work import PostgresWorkQueue
 
 USER_SUB = "me"
 START_SECONDS_MAX = 60.0
-EXPECTED = (SettingsError, EmbeddedError, psycopg.Error, OSError)
+RELEASE_SECONDS = 5.0
+EXPECTED = (SettingsError, EmbeddedError, Unavailable, psycopg.Error, OSError)
 
 # Together with the servers' below the ten seconds that a stop may take.
 ROLE_STOPS: Stops = ((signal.SIGTERM, 6.0), (signal.SIGKILL, 1.0))
@@ -54,6 +60,7 @@ def dev(port: int | None, data_dir: Path | None, workers: int) -> None:
     settings = replace(settings, data_dir=settings.data_dir.absolute())
     if settings.now and not settings.now_started_ms:
         settings = replace(settings, now_started_ms=SystemClock().now_ms())
+    configure_logging(settings, "dev")
     printer = Printer()
     try:
         with DataDirLock(settings.data_dir):
@@ -68,7 +75,11 @@ def dev(port: int | None, data_dir: Path | None, workers: int) -> None:
 
 
 async def release_leases(settings: Settings, owners: list[str] | None) -> None:
-    raise EmbeddedError("no work queue")
+    """End the leases of these workers, of all for None, so that their replies need not wait. Raises `Unavailable`."""
+    async with open_pool(settings, "dev", size=1) as pool:
+        # Postgres may have died beside them, and be on its way back.
+        queries = Queries(pool, deadline_seconds=RELEASE_SECONDS)
+        await PostgresWorkQueue(queries).release_dead(owners)
 
 
 class Dev:
@@ -102,7 +113,9 @@ class Dev:
         """Until it is told to stop; whether everything came up."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._on_signal)
+            # Who started us with nohup wants us to outlive the terminal.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                loop.add_signal_handler(number, self._on_signal)
         up = asyncio.create_task(self._bring_up())
         stop = asyncio.create_task(self._stop.wait())
         await asyncio.wait([up, stop], return_when=asyncio.FIRST_COMPLETED)
@@ -129,6 +142,8 @@ class Dev:
     async def _bring_up(self) -> None:
         began = asyncio.get_running_loop().time()
         self._settings = replace(self._settings, port=free_port(self._settings.host, self._settings.port))
+        for variable in unknown_variables():
+            self._say("dev", f"{variable} is set but is no setting; `microcos settings` lists them")
         is_own_database = not self._settings.database_url
         self._start_servers()
         await self._all_ready(self._servers)
@@ -156,7 +171,7 @@ class Dev:
             nats.choose_port()
             self._servers.append(Child(ServerProgram(nats, NATS_STOPS), self._say))
             self._settings = replace(self._settings, nats_url=nats.url)
-        self._tasks += [asyncio.create_task(child.run()) for child in self._servers]
+        self._tasks += [asyncio.create_task(self._keep_alive(child)) for child in self._servers]
 
     def _start_roles(self) -> None:
         workers = [f"worker-{number}" for number in range(1, self._workers + 1)]
@@ -175,11 +190,20 @@ class Dev:
                 on_end=self._on_worker_end if is_worker else None,
             )
             self._roles.append(Child(RoleProgram(role), self._say))
-        self._tasks += [asyncio.create_task(child.run()) for child in self._roles]
+        self._tasks += [asyncio.create_task(self._keep_alive(child)) for child in self._roles]
+
+    async def _keep_alive(self, child: Child) -> None:
+        """A supervisor that fails stops everything: better than a child that is quietly no longer looked after."""
+        try:
+            await child.run()
+        finally:
+            self._stop.set()
 
     async def _on_worker_end(self, environment: Mapping[str, str]) -> None:
         """Its replies need not wait for their leases to run out: we saw it die."""
-        with suppress(psycopg.Error, OSError, TimeoutError):
+        if self._stop.is_set():
+            return
+        with suppress(Unavailable):
             await self._release_leases(self._settings, [environment[PREFIX + "WORKER_OWNER"]])
 
     async def _all_ready(self, children: list[Child]) -> None:

@@ -13,9 +13,12 @@ import psycopg
 
 from infra.bus_check import check_bus
 from infra.clock import system_clock
+from infra.key_store import PostgresKeyStore
+from infra.keys import Keyring, MasterKeyError
 from infra.local_keys import key_path
 from infra.migrate import current_revision, head_revision
-from infra.postgres import Check, check_durability, clock_skew_ms, connect
+from infra.postgres import Check, check_durability, clock_skew_ms, connect, open_pool
+from infra.queries import Queries
 from infra.settings import Settings, SettingsError, unknown_variables
 from workers.llm import make_model
 
@@ -92,7 +95,24 @@ async def check_database(settings: Settings) -> list[Check]:
     # The answer was read somewhere within the round trip.
     checks.append(_check_skew(max(0, abs(skew_ms) - round_trip_ms)))
     checks.append(await asyncio.to_thread(_check_schema, settings))
+    if checks[-1].level == "ok" and settings.master_key:
+        checks.append(await check_master_key(settings))
     return checks
+
+
+async def check_master_key(settings: Settings) -> Check:
+    """Whether the database's keys are wrapped by ours. Stores nothing: a wrong key must not become the right one."""
+    async with open_pool(settings, "doctor", size=1) as pool:
+        queries = Queries(pool)
+        if not await queries.fetch("SELECT 1 FROM master_key"):
+            return Check("master key", "ok", "no key is wrapped yet")
+        clock = system_clock(settings)
+        keyring = Keyring(PostgresKeyStore(queries), settings.master_key_bytes(), monotonic=clock.monotonic)
+        try:
+            await keyring.verify()
+        except MasterKeyError as error:
+            return Check("master key", "fail", str(error))
+    return Check("master key", "ok", "opens this database's keys")
 
 
 async def check_model(settings: Settings) -> Check:

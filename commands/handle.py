@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from commands.context import CommandContext, Limits, event_id
 from commands.decide import Command, decide
@@ -41,8 +40,9 @@ from domain.ports import (
 from domain.values import REDACTED, Json, Origin
 from infra import codec
 from infra.keys import Keyring, UserKeys
+from infra.telemetry import get_logger
 
-logger = structlog.get_logger(__name__)
+_logger = get_logger(__name__)
 
 CONFLICTS_MAX = 20  # each one means that another process moved the stream; two processes seldom meet more than twice
 
@@ -112,7 +112,9 @@ class CommandHandler:
         limits: Limits,
         *,
         same_key_wait_seconds: float = 2.0,
+        wake: Callable[[str], None] = lambda user_id: None,
     ) -> None:
+        """`wake(user_id)` is called after a commit that leaves a reply waiting for a worker; it must not block."""
         self._log = log
         self._keyring = keyring
         self._states = states
@@ -120,6 +122,7 @@ class CommandHandler:
         self._new_id = new_id
         self._limits = limits
         self._same_key_wait_seconds = same_key_wait_seconds
+        self._wake = wake
         self._mailboxes: dict[str, _Mailbox] = {}
         self._in_flight: dict[tuple[str, str], asyncio.Event] = {}
         self._snapshots: set[asyncio.Task[None]] = set()
@@ -207,6 +210,8 @@ class CommandHandler:
                         raise refusal
                     assert answered is not None
                     self._committed(user_id, outcome)
+                    if isinstance(append.work, WorkWanted):
+                        self._wake(user_id)
                     return Handled(
                         status=answered.status,
                         body=msgspec.json.encode(answered.body),
@@ -275,7 +280,7 @@ class CommandHandler:
         try:
             await self._states.save_snapshot(user_id, brain)
         except DomainError as error:
-            logger.warning("snapshot_failed", error=error.code)
+            _logger.warning("snapshot_failed", error=error.code)
         finally:
             self._snapshotting.discard(user_id)
 

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import msgspec
-import structlog
 
 from domain import limits
 from domain.brain import BRAIN_SCHEMA, EMPTY_BRAIN, Brain
@@ -19,7 +18,6 @@ from domain.values import REDACTED
 from infra import codec
 from infra.keys import Keyring
 
-logger = structlog.get_logger(__name__)
 SNAPSHOT_NAME = f"Brain.{BRAIN_SCHEMA}"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Brain).decode

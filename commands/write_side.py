@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -36,7 +36,9 @@ class WriteSide:
 
 
 @asynccontextmanager
-async def open_write_side(settings: Settings, application_name: str) -> AsyncIterator[WriteSide]:
+async def open_write_side(
+    settings: Settings, application_name: str, *, wake: Callable[[str], None] = lambda user_id: None
+) -> AsyncIterator[WriteSide]:
     """Open for as long as the block runs; Postgres may be away when it opens.
 
     The feed begins to follow the log when `run_feed` is entered, once all listeners are there.
@@ -57,7 +59,14 @@ async def open_write_side(settings: Settings, application_name: str) -> AsyncIte
             messages_per_minute=settings.limit_messages_per_minute, tokens_per_day=settings.limit_tokens_per_day
         )
         handler = CommandHandler(
-            log, keyring, states, clock, new_id, limits, same_key_wait_seconds=settings.idempotency_wait_seconds
+            log,
+            keyring,
+            states,
+            clock,
+            new_id,
+            limits,
+            same_key_wait_seconds=settings.idempotency_wait_seconds,
+            wake=wake,
         )
         try:
             yield WriteSide(

@@ -1,6 +1,6 @@
 """The rules of Micro CoS, pure: standard library only, no clock, no ids, no I/O.
 
-    events.py   every fact that can be in a user's stream, past tense, with a stable name and schema version
+    events.py   every fact that can be in a user's stream, past tense; event_types.py: their stable names and schemas
     brain.py    `Brain`, the folded state of one user
     evolve.py   `evolve(brain, fact)`: the state after one more fact
     values.py   the objects that events and state carry: tasks, memories, replies, usage

@@ -4,16 +4,15 @@ An event is a frozen dataclass. Its own fields are *clear*: ids, kinds, statuses
 user typed, or what was derived from it, lives in `content`, which is encrypted in the log and is `REDACTED` once its
 key was destroyed. An event that changes an object carries the whole object, so that a view needs no earlier one.
 
-Names in `EVENTS` are for ever: a renamed class keeps its name there. A field may be added with a default; anything
-else is a new event name, or a new schema version with an upcaster in `infra/codec.py` and an old history in
-`tests/replay/histories/`.
+Names in `EVENTS` (domain/event_types.py) are for ever: a renamed class keeps its name there. A field may be added with
+a default; anything else is a new event name, or a new schema version with an upcaster in `infra/codec.py` and an old
+history in `tests/replay/histories/`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from domain.values import (
     ActionStatus,
@@ -348,51 +347,6 @@ BrainEvent = (
     | PreferenceSet
     | UserErased
 )
-
-KeyScope = Literal["user", "conversation", "note"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventType:
-    """How a kind of event is stored and published: NATS subject `evt.v1.<user>.<aggregate>.<name>`."""
-
-    cls: type[BrainEvent]
-    aggregate: str
-    scope: KeyScope = "user"
-    schema: int = 1
-
-
-EVENTS: Mapping[str, EventType] = {
-    "ConversationStarted": EventType(cls=ConversationStarted, aggregate="conversation"),
-    "ConversationRenamed": EventType(cls=ConversationRenamed, aggregate="conversation", scope="conversation"),
-    "ConversationArchived": EventType(cls=ConversationArchived, aggregate="conversation", scope="conversation"),
-    "ConversationRestored": EventType(cls=ConversationRestored, aggregate="conversation", scope="conversation"),
-    "ConversationDeleted": EventType(cls=ConversationDeleted, aggregate="conversation"),
-    "SessionOpened": EventType(cls=SessionOpened, aggregate="session"),
-    "SessionClosed": EventType(cls=SessionClosed, aggregate="session"),
-    "MessageReceived": EventType(cls=MessageReceived, aggregate="message", scope="conversation"),
-    "ReplyRequested": EventType(cls=ReplyRequested, aggregate="reply", scope="conversation"),
-    "ReplyStarted": EventType(cls=ReplyStarted, aggregate="reply", scope="conversation"),
-    "ReplyStopRequested": EventType(cls=ReplyStopRequested, aggregate="reply", scope="conversation"),
-    "ReplyCompleted": EventType(cls=ReplyCompleted, aggregate="reply", scope="conversation"),
-    "ReplyFailed": EventType(cls=ReplyFailed, aggregate="reply", scope="conversation"),
-    "ReplyStopped": EventType(cls=ReplyStopped, aggregate="reply", scope="conversation"),
-    "ActionCreated": EventType(cls=ActionCreated, aggregate="action", scope="conversation"),
-    "ActionResolved": EventType(cls=ActionResolved, aggregate="action", scope="conversation"),
-    "TaskCreated": EventType(cls=TaskCreated, aggregate="task"),
-    "TaskUpdated": EventType(cls=TaskUpdated, aggregate="task"),
-    "TaskCompleted": EventType(cls=TaskCompleted, aggregate="task"),
-    "TaskReopened": EventType(cls=TaskReopened, aggregate="task"),
-    "TaskDeleted": EventType(cls=TaskDeleted, aggregate="task"),
-    "MemoryPinned": EventType(cls=MemoryPinned, aggregate="memory"),
-    "MemoryForgotten": EventType(cls=MemoryForgotten, aggregate="memory"),
-    "NoteAdded": EventType(cls=NoteAdded, aggregate="note", scope="note"),
-    "NoteDeleted": EventType(cls=NoteDeleted, aggregate="note"),
-    "PreferenceSet": EventType(cls=PreferenceSet, aggregate="preference"),
-    "UserErased": EventType(cls=UserErased, aggregate="user"),
-}
-
-EVENT_NAMES: Mapping[type[BrainEvent], str] = {kind.cls: name for name, kind in EVENTS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.events import EVENT_NAMES, EVENTS, EventType, Fact, Meta
+from domain.event_types import EVENT_NAMES, EVENTS, EventType
+from domain.events import Fact, Meta
 from domain.ports import NewEvent, StoredEvent
 from domain.values import REDACTED, Json, Origin, Redacted
 

@@ -81,9 +81,11 @@ class LogTail:
         self._read_at = 0.0
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._closed = False
 
     async def aclose(self) -> None:
         """Ends every follower's iteration with `Unavailable`."""
+        self._closed = True
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -133,6 +135,8 @@ class LogTail:
             try:
                 return await ask()
             except Unavailable:
+                if self._closed:
+                    raise
                 await asyncio.sleep(jitter(RETRY_SECONDS))
 
     def _start(self) -> None:

@@ -156,8 +156,8 @@ class LogWriter:
                 if not unknown or loop.time() > give_up_at:
                     _fail(batch, unknown, error)
                 await asyncio.sleep(BACKOFF_SECONDS)
-            except (psycopg.Error, ValueError) as error:
-                # One of them holds what the server refuses; the others shall not pay for it.
+            except Exception as error:
+                # One of them holds what cannot be stored; the others shall not pay for it.
                 if len(batch) == 1:
                     batch[0].fail(error)
                 for pending in batch:

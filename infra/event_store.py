@@ -134,13 +134,19 @@ class PostgresEventLog:
 
     async def _connect_writer(self) -> AsyncConnection[Any]:
         connection = await connect(self._settings, "append", statement_timeout_seconds=APPEND_SECONDS_MAX)
-        # What is acknowledged must be on disk, whatever the server's default is.
-        await connection.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-        )
-        if connection.info.server_version >= 170_000:
-            # Covers what a statement timeout does not: a client that froze between execute and commit.
-            await connection.execute(f"SET transaction_timeout = {round(APPEND_SECONDS_MAX * 1000)}")
+        try:
+            # What is acknowledged must be on disk, whatever the server's default is.
+            await connection.execute(
+                "SELECT set_config('synchronous_commit', 'on', false)"
+                " WHERE current_setting('synchronous_commit') = 'off'"
+            )
+            if connection.info.server_version >= 170_000:
+                # Covers what a statement timeout does not: a client that froze between execute and commit.
+                milliseconds = str(round(APPEND_SECONDS_MAX * 1000))
+                await connection.execute("SELECT set_config('transaction_timeout', %s, false)", (milliseconds,))
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from domain.events import EVENTS
+from domain.event_types import EVENTS
 from domain.ports import StoredEvent
 from infra.codec import Clear
+from infra.nats_streams import fact_subject
 
 CONTENT_TYPE = "application/json"
 HEADERS: Mapping[str, str] = {
@@ -74,10 +75,10 @@ class FactStream(Protocol):
         ...
 
 
-def fact_message(event: StoredEvent, clear: Clear, *, subject: str, log: str, generation: str) -> FactMessage:
+def fact_message(event: StoredEvent, clear: Clear, *, log: str, generation: str) -> FactMessage:
     position = str(event.position)
     return FactMessage(
-        subject,
+        fact_subject(event.user_id, EVENTS[event.name].aggregate, event.name),
         {
             "ce-specversion": "1.0",
             "ce-id": clear.event_id,
@@ -93,7 +94,3 @@ def fact_message(event: StoredEvent, clear: Clear, *, subject: str, log: str, ge
         },
         event.state,
     )
-
-
-def aggregate_of(event: StoredEvent) -> str:
-    return EVENTS[event.name].aggregate

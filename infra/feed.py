@@ -10,13 +10,9 @@ from contextlib import aclosing
 from itertools import groupby
 from typing import Protocol
 
-import structlog
-
 from domain.events import Fact
 from domain.ports import EventLog, StoredEvent
 from infra.keys import Keyring
-
-logger = structlog.get_logger(__name__)
 
 
 class Listener(Protocol):

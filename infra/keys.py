@@ -17,7 +17,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import Gone, NotFound
-from domain.events import Fact, KeyScope
+from domain.event_types import KeyScope
+from domain.events import Fact
 from domain.ports import StoredEvent
 from infra import codec, ids
 from infra.codec import NONCE_BYTES, CorruptEvent, UnknownKey

@@ -38,7 +38,6 @@ PAGE_EVENTS_MAX = 5_000
 @dataclass(slots=True)
 class _WorkRow:
     reply_id: str
-    wanted_at: float
     attempt: int = 0
     owner: str | None = None
     lease_until: float | None = None
@@ -54,7 +53,7 @@ class MemoryDatabase:
         self.streams: dict[str, list[StoredEvent]] = {}
         self.commands: dict[tuple[str, str], Duplicate] = {}
         self.snapshots: dict[str, Snapshot] = {}
-        self.work: dict[str, _WorkRow] = {}
+        self.work: dict[str, _WorkRow] = {}  # in the order of wanting
         self.segments: dict[tuple[str, str, int, int], tuple[Segment, float]] = {}
         self.shards = {f"{shard:02d}": 0 for shard in range(SHARDS)}
         self.users: dict[bytes, str] = {}
@@ -133,7 +132,8 @@ class MemoryEventLog:
         match append.work:
             case WorkWanted(reply_id):
                 if row is None or row.reply_id != reply_id:
-                    work[append.user_id] = _WorkRow(reply_id, now)
+                    work.pop(append.user_id, None)  # so that it goes to the end of the line
+                    work[append.user_id] = _WorkRow(reply_id)
             case WorkClaimed(_, attempt, owner, lease_seconds):
                 assert row is not None
                 row.attempt, row.owner, row.lease_until = attempt, owner, now + lease_seconds
@@ -206,10 +206,10 @@ class MemoryWorkQueue:
 
     async def claimable(self, *, limit: int) -> list[Work]:
         now = self._database.monotonic()
-        rows = [(row.wanted_at, user, row) for user, row in self._database.work.items()]
-        free = [item for item in rows if item[2].lease_until is None or item[2].lease_until <= now]
-        free.sort(key=lambda item: item[:2])
-        return [Work(user, row.reply_id, row.attempt, row.owner) for _, user, row in free[:limit]]
+        free = [
+            item for item in self._database.work.items() if item[1].lease_until is None or item[1].lease_until <= now
+        ]
+        return [Work(user, row.reply_id, row.attempt, row.owner) for user, row in free[:limit]]
 
     async def renew(self, owner: str, user_ids: Sequence[str], lease_seconds: float) -> set[str]:
         mine = {user for user in user_ids if (row := self._database.work.get(user)) and row.owner == owner}

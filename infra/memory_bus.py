@@ -197,14 +197,16 @@ class MemoryFactStream:
         """The next `publish` stores so many of its messages and then fails."""
         self._failures.append((code, stored))
 
-    def roll_back(self, count: int) -> None:
-        """As if the server came back with an older copy of its store; with all of them: wiped."""
+    def roll_back(self, count: int, *, noticed: bool = True) -> None:
+        """As if the server came back with an older copy of its store; with all of them: wiped. `noticed`: by those
+        who are connected."""
         count = min(count, len(self.messages))
         gone = self.messages[len(self.messages) - count :]
         del self.messages[len(self.messages) - count :]
         self._ids -= {message.headers["Nats-Msg-Id"] for message in gone}
         self.sequence -= count
-        self.interrupt()
+        if noticed:
+            self.interrupt()
 
     def purge(self) -> None:
         """Messages go, sequence and ids stay."""
@@ -214,7 +216,8 @@ class MemoryFactStream:
         self._interrupted.set()
 
     async def end(self) -> StreamEnd:
-        self._interrupted = asyncio.Event()
+        if self._interrupted.is_set():
+            self._interrupted = asyncio.Event()
         if not self.messages:
             return StreamEnd(self.sequence)
         headers = self.messages[-1].headers

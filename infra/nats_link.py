@@ -3,7 +3,7 @@
 Owns reconnecting, the subscriptions that outlive it, an outgoing queue that never blocks its caller, and requests
 that fail as soon as the connection does. What the messages mean is for others.
 
-nats-py is fenced in here: its `publish` blocks on a frozen server, its reconnecting too, its `flush` kills its own
+nats-py is fenced in here: its `publish` and its reconnecting block on a frozen server, its `flush` kills its own
 reader when it times out, its requests outlive a lost connection, and an error from the server closes it for good.
 """
 
@@ -35,6 +35,8 @@ PREPARE_RETRY_SECONDS = 0.2
 PREPARE_REFUSED_RETRY_SECONDS = 5.0
 CLOSE_SECONDS_MAX = 2.0
 OUTGOING_BYTES_MAX = 8 * 1024 * 1024  # beyond it messages are dropped: a server that slow would only get stale ones
+UNSENT_BYTES_MAX = 1024 * 1024  # nats-py blocks at twice that, subscribing too, and swallows being cancelled there
+UNSENT_WAIT_SECONDS = 0.005
 PENDING_MESSAGES_MAX = 262_144  # received and not yet handed over; handing over is one enqueue
 PENDING_BYTES_MAX = 64 * 1024 * 1024
 
@@ -249,6 +251,9 @@ class NatsLink:
             await self._outgoing_ready.wait()
             self._outgoing_ready.clear()
             while self._outgoing:
+                if client.pending_data_size > UNSENT_BYTES_MAX:
+                    await asyncio.sleep(UNSENT_WAIT_SECONDS)
+                    continue
                 subject, payload, reply, headers = self._outgoing.popleft()
                 self._outgoing_bytes -= len(payload)
                 try:
@@ -273,7 +278,7 @@ class NatsLink:
         """A client that the server closed with an error never comes back by itself: then a new one is made."""
         while True:
             client, closed = Client(), asyncio.Event()
-            client._transport = _AbortingTransport()
+            client._transport = _AbortingTransport()  # type: ignore[no-untyped-call]
             pump = asyncio.create_task(self._pump(client), name="nats-pump")
             try:
                 await self._connect(client, closed)
@@ -371,10 +376,9 @@ class NatsLink:
 
 
 async def _cancel(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
+    while task is not None and not task.done():
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task}, timeout=0.1)  # again, should the client have swallowed it
 
 
 async def _close(client: Client) -> None:

@@ -8,6 +8,7 @@ resolves a future when the server answers with an error, nor when it dies.
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from infra.nats_streams import ALL_FACTS, FACTS, call_api, status_of
 WRONG_LAST_SEQUENCE = 10071
 EXPECTED_LAST_SEQUENCE = "Nats-Expected-Last-Sequence"
 MESSAGE_ID = "Nats-Msg-Id"
-LAST_FACT = b'{"last_by_subj":"%s"}' % ALL_FACTS.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +163,18 @@ class NatsFactStream:
             if not self._link.connected:
                 raise NatsAway("not connected")
             # The sequence first: what is stored between the two reads makes the next publish fail, not go astray.
+            # Both from the stream's leader, where a direct get may come from a replica that lags.
             info = await call_api(self._link, f"STREAM.INFO.{FACTS}")
-            if "error" in info:
-                raise self._no_stream(str(info["error"].get("description")))
-            sequence = int(info["state"]["last_seq"])
-            last = await self._link.request(f"$JS.API.DIRECT.GET.{FACTS}", LAST_FACT)
+            last = await call_api(self._link, f"STREAM.MSG.GET.{FACTS}", {"last_by_subj": ALL_FACTS})
         except NatsAway as error:
             raise PublishFailed("away", str(error)) from error
-        headers = last.headers or {}
-        if status_of(last) is not None or "ce-globalpos" not in headers:
-            return StreamEnd(sequence)
-        return StreamEnd(sequence, int(headers["ce-globalpos"]), headers.get("ce-generation"))
+        if "error" in info:
+            raise self._no_stream(str(info["error"].get("description")))
+        headers = _headers(last.get("message", {}).get("hdrs", ""))
+        position = headers.get("ce-globalpos")
+        return StreamEnd(
+            int(info["state"]["last_seq"]), int(position) if position else None, headers.get("ce-generation")
+        )
 
     async def publish(self, messages: Sequence[FactMessage], *, after: int, with_ids: bool = True) -> None:
         await failpoints.reach("facts.publish.before")
@@ -212,6 +213,12 @@ def _outcome(message: Msg, expected: int | None) -> Stored | PublishFailed:
     if expected is not None and answer.seq != expected:
         return PublishFailed("remembered" if answer.duplicate else "moved", f"stored as {answer.seq}, not {expected}")
     return Stored(answer.seq, answer.duplicate)
+
+
+def _headers(encoded: str) -> dict[str, str]:
+    """Of a message that came as JSON: a line with the protocol's version, then one for each header."""
+    lines = base64.b64decode(encoded).decode().split("\r\n")[1:]
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
 
 
 def _without_id(headers: Mapping[str, str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from tests.support.nats_streams import delete_all_streams
 def pytest_addoption(parser: pytest.Parser) -> None:
     text = "How many of their faults the kill tests inject: a tenth, or all of them."
     parser.addoption("--chaos", choices=("tenth", "all"), default="tenth", help=text)
+    parser.addoption("--seed", type=int, default=None, help="Runs the kill tests again as this seed has them.")
 
 
 @pytest.fixture(scope="session")

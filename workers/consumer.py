@@ -50,7 +50,7 @@ class Consumer:
     """It is a feed listener too (`wants`, `receive`): that is how stops reach running replies."""
 
     def __init__(self, desk: Desk, work: WorkQueue) -> None:
-        self._desk = desk
+        self.desk = desk
         self._work = work
         self._settings = desk.settings
         self._serving: dict[str, _Serving] = {}
@@ -67,11 +67,11 @@ class Consumer:
     async def start(self) -> None:
         """Begin to claim. Returns once hints are subscribed to."""
         limit = self._settings.worker_concurrency
-        self._hints = await self._desk.bus.subscribe_hints(self.take_hint, concurrency=limit)
+        self._hints = await self.desk.bus.subscribe_hints(self.take_hint, concurrency=limit)
         self._loops = [
-            asyncio.create_task(self._for_ever(self.renew, self._settings.lease_renew_seconds), name="renew"),
+            asyncio.create_task(self._renew_for_ever(), name="renew"),
             asyncio.create_task(self._look_for_ever(), name="look"),
-            asyncio.create_task(self._desk.tokens.run(), name="segments"),
+            asyncio.create_task(self._save_for_ever(), name="segments"),
         ]
 
     async def drain(self, seconds: float) -> None:
@@ -85,22 +85,23 @@ class Consumer:
             if serving.turn is not None:
                 serving.turn.lose()
         await self._ended_within(LET_GO_SECONDS)
-        for task in (*self._loops, *self._tasks()):
+        for task in (*self._loops, *self.tasks()):
             task.cancel()
-        await asyncio.gather(*self._loops, *self._tasks(), return_exceptions=True)
+        await asyncio.gather(*self._loops, *self.tasks(), return_exceptions=True)
         if left:
             logger.info("worker.released", replies=len(left))
             with suppress(Unavailable, OSError):
-                await self._work.release_dead([self._desk.owner])
+                await self._work.release_dead([self.desk.owner])
             for user_id in left:
-                self._desk.bus.hint(user_id)
+                self.desk.bus.hint(user_id)
 
     async def _ended_within(self, seconds: float) -> None:
-        tasks = self._tasks()
+        tasks = self.tasks()
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
 
-    def _tasks(self) -> list[asyncio.Task[None]]:
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """One a user whose replies are being written."""
         return [serving.task for serving in self._serving.values() if serving.task is not None]
 
     # --- wake-ups ---------------------------------------------------------------------------------------------
@@ -138,10 +139,15 @@ class Consumer:
                     await self._look.wait()
             self._look.clear()
 
-    async def _for_ever(self, step: Callable[[], Awaitable[None]], seconds: float) -> None:
+    async def _renew_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(seconds)
-            await self._survive(step)
+            await asyncio.sleep(self._settings.lease_renew_seconds)
+            await self._survive(self.renew)
+
+    async def _save_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self.desk.tokens.segment_seconds)
+            await self._survive(self.desk.tokens.write_segments)
 
     async def _survive(self, step: Callable[[], Awaitable[None]]) -> None:
         """A loop that ends takes all running replies with it: it goes on whatever a step meets."""
@@ -179,7 +185,7 @@ class Consumer:
 
         Between the last look and the return nothing is awaited: who says `again` is heard, or finds the place free.
         """
-        states = self._desk.handler.states
+        states = self.desk.handler.states
         brain = await states.load(user_id)
         is_fresh = over is not None and not _is_about(over, brain)
         if is_fresh:
@@ -194,13 +200,13 @@ class Consumer:
                 brain = await states.refresh(user_id)
                 is_fresh = True
                 continue
-            turn = serving.turn = ReplyTurn(self._desk, user_id, brain.queue[0], after_attempt)
+            turn = serving.turn = ReplyTurn(self.desk, user_id, brain.queue[0], after_attempt)
             ended = await turn.run(brain)
             serving.turn = over = None
             brain, refused = (brain, turn.reply_id) if ended is None else (ended, "")
             is_fresh = ended is not None
         if brain.queue:
-            self._desk.bus.hint(user_id)
+            self.desk.bus.hint(user_id)
 
     # --- leases and stops -------------------------------------------------------------------------------------
 
@@ -213,7 +219,7 @@ class Consumer:
         }
         if not asked:
             return
-        kept = await self._work.renew(self._desk.owner, list(asked), self._settings.lease_seconds)
+        kept = await self._work.renew(self.desk.owner, list(asked), self._settings.lease_seconds)
         for user_id, (turn, attempt) in asked.items():
             serving = self._serving.get(user_id)
             # Meanwhile it may have ended, and the user's next reply been claimed: that is another lease.

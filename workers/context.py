@@ -5,7 +5,7 @@ Never from a view, which may lag. Owns which events are read; what of them is sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.brain import Brain
@@ -18,12 +18,14 @@ from domain.events import (
     ReplyRequested,
     ReplyStopped,
 )
+from domain.limits import CONTEXT_MESSAGES_KEPT_MAX
 from domain.ports import EventLog
 from domain.values import ReplyRef
 from infra import codec
 from infra.keys import Keyring
 from workers.prompts import Scene
 
+MESSAGES_ENOUGH = 4  # with so many before the question nothing else is looked for
 SCANNED_EVENTS_MAX = 500  # looked through for a conversation whose last messages the state has let go
 DEED_EVENTS_MAX = 2  # of one action's command, before the action itself
 
@@ -40,24 +42,21 @@ class Context:
 
 async def read_context(log: EventLog, keyring: Keyring, user_id: str, brain: Brain, reply: ReplyRef) -> Context:
     """One indexed read, and a second one for notes. Raises `Unavailable`, or `CorruptEvent` for what does not open."""
-    messages = {
-        entry.version for entry in brain.context.get(reply.conversation_ref, ()) if _is_before(entry.turn, reply)
-    }
+    entries = brain.context.get(reply.conversation_ref, ())
+    messages = {entry.version for entry in entries if _is_before(entry.turn, reply)}
+    is_all = len(messages) >= MESSAGES_ENOUGH or not _was_cut(brain, reply, has_any=bool(messages))
     messages.add(reply.message_version)
     actions = [record.version for record in brain.actions.values() if record.message_id == reply.message_id]
     around = {version for last in actions for version in range(last - DEED_EVENTS_MAX, last + 1) if version > 0}
     facts = await _read(log, keyring, user_id, messages | around)
-    shown = [fact for fact in facts if fact.version in messages or fact.version in actions]
-    for fact in facts:
-        if (
-            fact.version == reply.message_version
-            and isinstance(fact.event, MessageReceived)
-            and fact.event.note_versions
-        ):
-            shown += await _read(log, keyring, user_id, fact.event.note_versions)
-    if len(messages) == 1 and _has_past(brain, reply):
-        shown += await _scan(log, keyring, user_id, brain, reply)
-    return Context(scene=Scene(brain=brain, reply=reply, facts=shown), done=_by_action(facts, reply.message_id))
+    shown = {fact.version: fact for fact in facts if fact.version in messages or fact.version in actions}
+    question = shown[reply.message_version].event
+    more = await _read(log, keyring, user_id, question.note_versions) if isinstance(question, MessageReceived) else []
+    if not is_all:
+        more += await _scan(log, keyring, user_id, brain, reply)
+    shown.update((fact.version, fact) for fact in more)
+    scene = Scene(brain=brain, reply=reply, facts=list(shown.values()))
+    return Context(scene=scene, done=_by_action(facts, reply.message_id))
 
 
 async def read_action(
@@ -73,9 +72,11 @@ def _is_before(turn: int, reply: ReplyRef) -> bool:
     return turn < reply.message_version
 
 
-def _has_past(brain: Brain, reply: ReplyRef) -> bool:
-    """Whether the conversation is older than the message, as far as one can tell without reading it."""
-    return brain.conversations[reply.conversation_ref].version < reply.message_version
+def _was_cut(brain: Brain, reply: ReplyRef, *, has_any: bool) -> bool:
+    """Whether the conversation may have messages before this one that the state does not know any more: pushed out by
+    many that wait behind it, or let go with a conversation that was quiet for long."""
+    is_full = len(brain.context.get(reply.conversation_ref, ())) >= CONTEXT_MESSAGES_KEPT_MAX
+    return is_full or (not has_any and brain.conversations[reply.conversation_ref].version < reply.message_version)
 
 
 def _by_action(facts: Sequence[Fact], message_id: str) -> dict[str, Sequence[Fact]]:
@@ -89,9 +90,9 @@ def _by_action(facts: Sequence[Fact], message_id: str) -> dict[str, Sequence[Fac
     return done
 
 
-async def _read(
-    log: EventLog, keyring: Keyring, user_id: str, versions: set[int] | range | Sequence[int]
-) -> list[Fact]:
+async def _read(log: EventLog, keyring: Keyring, user_id: str, versions: Collection[int]) -> list[Fact]:
+    if not versions:
+        return []
     rows = await log.read_versions(user_id, sorted(versions))
     return await keyring.open_events(user_id, rows)
 

@@ -17,6 +17,7 @@ from domain.errors import Conflict, Unavailable
 from domain.events import Fact
 from domain.ports import Bus, Clock, EventLog, LanguageModel, Segments
 from domain.values import Origin
+from infra import failpoints
 from infra.ids import jitter
 from infra.keys import Keyring
 from infra.settings import Settings
@@ -130,13 +131,16 @@ async def commit(
     wait_seconds, tries = AGAIN_SECONDS_MIN, 0
     while True:
         try:
-            return await _committed(desk, user_id, await desk.handler.handle(user_id, command, request))
-        except (Unavailable, Conflict) as error:
+            await failpoints.reach("worker.commit.before")
+            handled = await desk.handler.handle(user_id, command, request)
+            await failpoints.reach("worker.commit.after")
+            return await _committed(desk, user_id, handled)
+        except (Unavailable, Conflict, OSError) as error:
             tries += 1
-            is_unknown = isinstance(error, Unavailable) or error.code == "request_running"
-            if not is_unknown or tries == tries_max:
+            is_refusal = isinstance(error, Conflict) and error.code != "request_running"
+            if is_refusal or tries == tries_max:
                 raise
-            logger.warning("command.outcome_unknown", command=type(command).__name__, code=error.code, count=tries)
+            logger.warning("command.outcome_unknown", command=type(command).__name__, count=tries)
         if interruption.is_lost:
             raise Lost
         await asyncio.sleep(jitter(wait_seconds))

@@ -249,6 +249,8 @@ def _update_task(arguments: UpdateTaskArguments, setting: Setting) -> tuple[dict
         patch["due"] = resolve_phrase(phrase, setting.now)
         if patch["due"] is None:
             raise NotUnderstood(f"I do not understand the time “{phrase}”, so “{task.title}” stays as it is.")
+        if task.timezone not in (None, setting.brain.timezone):
+            patch["timezone"] = setting.brain.timezone  # the user speaks of their own clock, wherever the task was made
     if arguments.new_title is not None:
         patch["title"] = _title(arguments.new_title)
     if arguments.notes is not None:

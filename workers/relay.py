@@ -130,7 +130,8 @@ class Relay:
         self._sequence = end.sequence
         # An empty stream gets what it would have kept.
         oldest_ms = self._clock.now_ms() - self._settings.event_retention_seconds * 1000 if after == 0 else 0
-        logger.info("relay.publishing", position=after, sequence=end.sequence, generation=generation)
+        if self._trouble is None:
+            logger.info("relay.publishing", position=after, sequence=end.sequence, generation=generation)
         await _until_one_ends(
             self._publish_after(after, generation, oldest_ms), self._check_end(), self._facts.interrupted()
         )

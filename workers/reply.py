@@ -70,7 +70,7 @@ class ReplyTurn:
         self._interruption = Interruption()
         self._trim = 0
         self._spent = NOTHING_SPENT  # by the attempts before the present one
-        self._text = ""  # what the last attempt published
+        self._text = ""  # what the attempt published, once it has failed
 
     async def run(self, brain: Brain) -> Brain | None:
         """The state in which the user's next reply can be looked for; None when this one is not ours to go on with."""
@@ -84,12 +84,13 @@ class ReplyTurn:
                     reply = brain.replies.get(self.reply_id)
                     if reply is None or reply.ended or brain.queue[0] != self.reply_id:
                         return brain
-                    if reply.attempt != self.attempt:
+                    if reply.attempt != self.attempt or self._interruption.is_lost:
                         return None
                     brain = await self._go_on(brain, reply)
                 except StaleAttempt:
+                    logger.info("reply.refused", attempt=self.attempt)
                     is_stale = True
-                except Unavailable:
+                except (Unavailable, OSError):
                     if not self.is_ours or self._interruption.is_lost:
                         return None
                     is_stale = True
@@ -118,14 +119,15 @@ class ReplyTurn:
                 pass
 
     async def _go_on(self, brain: Brain, reply: Reply) -> Brain:
-        if self.is_ours and reply.status == "stopping":
-            return await self._end(
-                reply,
-                CompleteReply(
-                    reply_id=self.reply_id, attempt=self.attempt, ending=Ending(text=self._text, usage=self._spent)
-                ),
-            )
         is_out_of_tries = reply.tries >= self._desk.settings.llm_attempts
+        if self.is_ours and reply.status == "stopping":
+            ending = Ending(text=self._text, usage=self._spent)
+            return await self._end(reply, CompleteReply(reply_id=self.reply_id, attempt=self.attempt, ending=ending))
+        if self.is_ours and is_out_of_tries:
+            # The last claim held, and then the store failed us before a word was said.
+            ending = Ending(text=sorry("attempts_exhausted"), usage=self._spent)
+            command = FailReply(reply_id=self.reply_id, attempt=self.attempt, ending=ending, code="attempts_exhausted")
+            return await self._end(reply, command)
         if not self.is_ours and reply.attempt and (reply.status == "stopping" or is_out_of_tries):
             return await self._take_over(reply)
         return await self._attempt(brain, reply)
@@ -209,7 +211,7 @@ class ReplyTurn:
         claimed = committed.brain.replies.get(self.reply_id)
         if claimed is None or claimed.attempt != self.attempt + 1 or claimed.owner != desk.owner:
             raise StaleAttempt("The claim was taken, and is over again.")
-        self.attempt = claimed.attempt
+        self.attempt, self._text = claimed.attempt, ""
         self.is_ours = True
         logger.info("reply.claimed", attempt=self.attempt)
         return committed.brain

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from domain.errors import Unavailable
 from domain.frames import TokenChunk
 from domain.ports import Bus, Segment, Segments
 from domain.values import Json
 from infra import telemetry
 from infra.codec import OpenedKeys
 from infra.tokens import encode_chunk
-
-logger = telemetry.get_logger("workers.token_stream")
 
 # With the lateness of the loop itself, no token waits longer than 40 ms.
 COALESCE_SECONDS = 0.02
@@ -233,15 +230,13 @@ class TokenPublisher:
                 # Its conversation was deleted, and the key with it: nobody may read this any more.
                 stream.discard()
 
-    async def run(self) -> None:
-        """Write segments until cancelled."""
-        while True:
-            seconds = self._segment_seconds if self._bus.connected else min(self._segment_seconds, AWAY_SECONDS)
-            await asyncio.sleep(seconds)
-            await self.write_segments()
+    @property
+    def segment_seconds(self) -> float:
+        """Between two writes of segments."""
+        return self._segment_seconds if self._bus.connected else min(self._segment_seconds, AWAY_SECONDS)
 
     async def write_segments(self) -> None:
-        """The text so far of all running replies. What cannot be written now is kept for the next time."""
+        """The text so far of all running replies. Raises `Unavailable`: what was not written is kept for next time."""
         running = {(stream.reply_id, stream.attempt) for stream in self._streams}
         rows = [row for row in self._unwritten if (row.reply_id, row.attempt) in running]
         for stream in list(self._streams):
@@ -249,43 +244,28 @@ class TokenPublisher:
                 rows += stream.take_segments()
             except ValueError:
                 stream.discard()
+        # Kept as they are: if they were stored all the same, writing them again changes nothing.
         self._unwritten = rows
-        if not rows:
-            return
-        try:
+        if rows:
             await self._segments.write(rows)
-        except Unavailable:
-            # Kept as they are: if they were stored all the same, writing them again changes nothing.
-            logger.warning("segments.unwritten", count=len(rows))
-        else:
             self._unwritten = []
 
 
-def merged(chunks: Iterable[TokenChunk]) -> list[TokenChunk]:
+def merged(chunks: Sequence[TokenChunk]) -> list[TokenChunk]:
     """Neighbours made one, where both are text and rest on the same version."""
     result: list[TokenChunk] = []
-    texts: list[str] = []
-    for chunk in chunks:
-        last = result[-1] if result else None
-        if (
-            last is None
-            or last.action is not None
-            or chunk.action is not None
-            or last.seen_version != chunk.seen_version
-        ):
-            _put_text(result, texts)
-            result.append(chunk)
-        else:
-            result[-1] = replace(last, last_index=chunk.last_index)
-        texts.append(chunk.text)
-    _put_text(result, texts)
+    start = 0
+    for end in range(1, len(chunks) + 1):
+        first = chunks[start]
+        if end == len(chunks) or not _fit_together(first, chunks[end]):
+            text = "".join([chunk.text for chunk in chunks[start:end]])
+            result.append(replace(first, last_index=chunks[end - 1].last_index, text=text))
+            start = end
     return result
 
 
-def _put_text(result: list[TokenChunk], texts: list[str]) -> None:
-    if len(texts) > 1:
-        result[-1] = replace(result[-1], text="".join(texts))
-    texts.clear()
+def _fit_together(chunk: TokenChunk, other: TokenChunk) -> bool:
+    return chunk.action is None and other.action is None and chunk.seen_version == other.seen_version
 
 
 def joined_text(chunks: Iterable[TokenChunk]) -> str:

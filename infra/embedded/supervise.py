@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,7 +53,8 @@ class Program(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One of our own processes. It is ready when it writes a line that starts with `ready`; all else is passed on.
+    """One of our own processes. It is ready when it writes a line that starts with `ready`; all else that it writes, to
+    stdout or stderr, is passed on.
 
     `environment` is asked anew for each start; `ended` gets what it answered for the start that has ended.
     """
@@ -75,25 +76,31 @@ class RoleProgram:
         self.stops = role.stops
         self._environment: Mapping[str, str] = {}
         self._ready = asyncio.Event()
-        self._readers: list[asyncio.Task[None]] = []
+        self._output: asyncio.Task[None] | None = None
         self._after: set[asyncio.Task[None]] = set()
 
     async def start(self, say: Say) -> Process:
         self._environment = self._role.environment()
         self._ready.clear()
-        process = await asyncio.create_subprocess_exec(
-            *self._role.command(),
-            env=self._environment,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-            limit=LINE_BYTES_MAX,
-            # A Ctrl-C at the terminal is for the supervisor; and what the role starts can be ended with it.
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        self._readers = [asyncio.create_task(self._pass_on(stream, say)) for stream in (process.stdout, process.stderr)]
+        # Our own pipe: of one that asyncio made, it waits for the end before it tells that the process has ended, and
+        # what the role started may hold it open.
+        reading_end, writing_end = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._role.command(),
+                env=self._environment,
+                stdin=DEVNULL,
+                stdout=writing_end,
+                stderr=writing_end,
+                # A Ctrl-C at the terminal is for the supervisor; and what the role starts can be ended with it.
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(reading_end)
+            raise
+        finally:
+            os.close(writing_end)
+        self._output = asyncio.create_task(self._pass_on(reading_end, say))
         return process
 
     async def until_ready(self, process: Process, say: Say) -> None:
@@ -106,28 +113,30 @@ class RoleProgram:
         # Whatever the role had started goes with it.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.wait(self._readers, timeout=OUTPUT_SECONDS)
-        for reader in self._readers:
-            reader.cancel()
+        if self._output is not None:
+            await asyncio.wait([self._output], timeout=OUTPUT_SECONDS)
+            self._output.cancel()
         if self._role.on_end is not None:
             # Not waited for: the next start must not depend on a database that may be away.
             task = asyncio.create_task(self._role.on_end(self._environment))
             self._after.add(task)
             task.add_done_callback(self._after.discard)
 
-    async def _pass_on(self, stream: asyncio.StreamReader, say: Say) -> None:
-        while True:
-            try:
-                line = await stream.readline()
-            except ValueError:  # longer than the limit: what was read of it is gone
-                continue
-            if not line:
-                return
-            text = line.decode(errors="replace").rstrip()
-            if text.startswith(READY):
-                self._ready.set()
-            elif text:
-                say(self.name, text)
+    async def _pass_on(self, descriptor: int, say: Say) -> None:
+        lines = asyncio.StreamReader(limit=LINE_BYTES_MAX)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(descriptor, "rb", buffering=0)
+        )
+        try:
+            while line := await _next_line(lines):
+                text = line.decode(errors="replace").rstrip()
+                if text.startswith(READY):
+                    self._ready.set()
+                elif text:
+                    say(self.name, text)
+        finally:
+            transport.close()
 
 
 class ServerProgram:
@@ -177,18 +186,10 @@ class Child:
         return self._process.pid if self._process else None
 
     async def run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            was_ready = await self._run_once()
-            self.ready.clear()
-            if self._stopping.is_set():
-                break
-            failures = 0 if was_ready else failures + 1
-            self.restarts += 1
-            with suppress(TimeoutError):
-                pause = RESTART_PAUSES_SECONDS[min(failures, len(RESTART_PAUSES_SECONDS) - 1)]
-                await asyncio.wait_for(self._stopping.wait(), pause)
-        self._ended.set()
+        try:
+            await self._run_until_stopped()
+        finally:
+            self._ended.set()
 
     async def stop(self, *, at_once: bool = False) -> None:
         """Ask it to end, ever more firmly, until it has; `at_once` begins with the firmest. Returns when it is gone."""
@@ -199,6 +200,19 @@ class Child:
                 await asyncio.wait_for(self._ended.wait(), seconds)
                 return
         await self._ended.wait()
+
+    async def _run_until_stopped(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            was_ready = await self._run_once()
+            self.ready.clear()
+            if self._stopping.is_set():
+                return
+            failures = 0 if was_ready else failures + 1
+            self.restarts += 1
+            with suppress(TimeoutError):
+                pause = RESTART_PAUSES_SECONDS[min(failures, len(RESTART_PAUSES_SECONDS) - 1)]
+                await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def _run_once(self) -> bool:
         """From start to end of one process; whether it was ready in between."""
@@ -254,3 +268,12 @@ async def _until(condition: Callable[[], bool], poll_seconds: float) -> None:
         if await asyncio.to_thread(condition):
             return
         await asyncio.sleep(poll_seconds)
+
+
+async def _next_line(lines: asyncio.StreamReader) -> bytes:
+    """The next line; of one that is longer than the limit only its end. Empty at the end of all."""
+    while True:
+        try:
+            return await lines.readline()
+        except ValueError:
+            continue

@@ -60,7 +60,7 @@ async def send_request(
     chunks: Sequence[bytes] = (b"",),
     then: str = "wait",
 ) -> Reply:
-    """The answer of `app`. After the last chunk the connection waits, or, with `gone`, more was promised and it is lost."""
+    """The answer of `app`. After the last chunk the connection waits, or it is lost in mid-body (`then="gone"`)."""
     reply = Reply()
 
     async def receive() -> dict[str, Any]:

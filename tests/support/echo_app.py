@@ -24,6 +24,7 @@ from api.request import call_of
 from api.token_keys import secret_key
 from api.tokens import ClaimRules, Principal
 from domain import errors
+from domain.ports import Clock
 from infra.clock import ManualClock
 from infra.ids import SeededIds
 
@@ -175,7 +176,23 @@ async def login(request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 
 ROUTES: list[Any] = [
-    *(say, typed, stop, remove, add_note, add_calendar, upload, state, listed, fail, complete, stream, half, raw, realtime),
+    *(
+        say,
+        typed,
+        stop,
+        remove,
+        add_note,
+        add_calendar,
+        upload,
+        state,
+        listed,
+        fail,
+        complete,
+        stream,
+        half,
+        raw,
+        realtime,
+    ),
     *(live, login),
 ]
 
@@ -215,7 +232,7 @@ def token(**changes: Any) -> str:
 
 @dataclass
 class EchoApp:
-    clock: ManualClock = field(default_factory=lambda: ManualClock(NOW_SECONDS * 1000))
+    clock: Clock = field(default_factory=lambda: ManualClock(NOW_SECONDS * 1000))
     cors: Cors = field(default_factory=Cors)
     seen: list[tuple[str, int]] = field(default_factory=list)
 

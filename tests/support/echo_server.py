@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+from typing import Any
 
 import uvloop
 
@@ -14,13 +14,13 @@ from tests.support.echo_app import STREAMS, EchoApp
 
 
 class Announcing(Server):
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup()
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
         print(self.port, flush=True)
 
 
 def main() -> None:
-    edge = EchoApp(clock=SystemClock()).edge()  # type: ignore[arg-type]
+    edge = EchoApp(clock=SystemClock()).edge()
     server = Announcing(server_config(edge, host="127.0.0.1", port=0, new_id=new_id), STREAMS.drain)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve())
@@ -28,4 +28,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -18,7 +18,7 @@ from api.stream import StreamEndpoint
 from api.tokens import Principal
 from commands.replies import CompleteReply, EndReplyByTakeover, FailReply
 from commands.sessions import OpenSession
-from domain.brain import Brain, Reply
+from domain.brain import EMPTY_BRAIN, Brain, Reply
 from domain.errors import Unavailable
 from domain.events import Fact
 from domain.frames import TokenChunk
@@ -129,24 +129,23 @@ class World:
 
     async def state(self, user_id: str) -> Brain:
         await asyncio.sleep(0)
-        self._check_log(user_id)
-        return self.history.brain
+        self._check_log()
+        return self.history.brain if user_id == USER else EMPTY_BRAIN
 
     async def read(self, user_id: str, *, after: int, until: int | None = None, limit: int = 500) -> list[Fact]:
         await asyncio.sleep(0)
-        self._check_log(user_id)
-        return self.history.facts[after:until][:limit]
+        self._check_log()
+        return self.history.facts[after:until][:limit] if user_id == USER else []
 
     async def changes(self, user_id: str, since: int, until: int) -> tuple[int, dict[str, Json]]:
-        self._check_log(user_id)
+        self._check_log()
         self.looks.append((since, until))
         return until, {"tasks": [{"version": until}]} if until > since else {}
 
     async def seen(self, user_id: str, session_id: str, active: bool) -> None:
         self.presence.append((session_id, active))
 
-    def _check_log(self, user_id: str) -> None:
-        assert user_id == USER
+    def _check_log(self) -> None:
         if self.log_away:
             raise Unavailable("away", retry_after_seconds=1)
 
@@ -249,7 +248,9 @@ class Connection:
         after: str | None = None,
         session_id: str | None = None,
         principal: Principal = PRINCIPAL,
+        stall_after_sends: int | None = None,
     ) -> None:
+        self.stall_after_sends = stall_after_sends
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
         self.data = b""
@@ -285,6 +286,8 @@ class Connection:
         else:
             self.data += message["body"]
             self.sends += 1
+            if self.sends == self.stall_after_sends:
+                self.writable.clear()
             self.complete = not message["more_body"]
 
     def abort(self) -> None:

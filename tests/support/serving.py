@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from api.server import Server, server_config
@@ -13,13 +13,24 @@ from infra.ids import SeededIds
 from tests.support.echo_app import STREAMS
 
 
+class Announced(Server):
+    """Sets `listening` once connections are taken."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
 @asynccontextmanager
 async def serving(app: Any, **options: Any) -> AsyncIterator[Server]:
     """Listens on a free port of loopback until the block ends."""
-    server = Server(server_config(app, host="127.0.0.1", port=0, new_id=SeededIds(), **options), STREAMS.drain)
+    server = Announced(server_config(app, host="127.0.0.1", port=0, new_id=SeededIds(), **options), STREAMS.drain)
     task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0)
+    await server.listening.wait()
     try:
         yield server
     finally:
@@ -32,7 +43,7 @@ class RawReply:
     status: int
     headers: dict[str, str]
     body: bytes
-    names: list[str] = field(default_factory=list)
+    names: list[str]
 
 
 @dataclass
@@ -49,7 +60,7 @@ class Connection:
     async def reply(self) -> RawReply:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         pairs = [line.split(": ", 1) for line in head[1:] if line]
-        headers = {name: value for name, value in pairs}
+        headers = dict(pairs)
         length = int(headers.get("content-length", "0"))
         return RawReply(
             int(head[0].split(" ")[1]), headers, await self.reader.readexactly(length), [name for name, _ in pairs]
@@ -70,7 +81,5 @@ async def connected(server: Server) -> AsyncIterator[Connection]:
         yield Connection(reader, writer)
     finally:
         writer.close()
-        try:
+        with suppress(ConnectionResetError, BrokenPipeError):
             await writer.wait_closed()
-        except (ConnectionResetError, BrokenPipeError):
-            pass

@@ -36,6 +36,7 @@ class Reducer:
     attempts: dict[str, int] = field(default_factory=dict)
     indexes: dict[str, int] = field(default_factory=dict)
     ended: dict[str, str | None] = field(default_factory=dict)
+    preceded: list[tuple[int, int]] = field(default_factory=list)  # an entry's version, the last fact before it
     resets: int = 0
 
     def apply(self, event: dict[str, Any]) -> None:
@@ -61,6 +62,7 @@ class Reducer:
         assert data["offset"] == len(self.texts[reply_id]), "a character is lost or doubled"
         assert data["index"] > self.indexes[reply_id], "an entry came twice"
         self.indexes[reply_id] = data["index"]
+        self.preceded.append((data["version"], self.facts[-1][0] if self.facts else 0))
         if name == "llm.token":
             self.texts[reply_id] += data["token"]
 

@@ -14,7 +14,15 @@ from commands.handle import CommandHandler, Handled, Request
 from commands.messages import PostMessage, StopReply
 from commands.states import States
 from domain.brain import Brain, Reply
-from domain.events import BrainEvent, Fact, MessageReceived, ReplyRequested
+from domain.events import (
+    BrainEvent,
+    Fact,
+    MessageReceived,
+    ReplyCompleted,
+    ReplyFailed,
+    ReplyRequested,
+    ReplyStopped,
+)
 from domain.frames import TokenChunk
 from domain.ports import ModelError, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
 from domain.values import Json, ModelUsage
@@ -70,7 +78,8 @@ class ScriptedModel:
                     await step.wait()
                 else:
                     step()
-            yield ModelFinished("stop", ModelUsage(input_tokens=10, output_tokens=5))
+            if not any(isinstance(step, ModelFinished) for step in script):
+                yield ModelFinished("stop", ModelUsage(input_tokens=10, output_tokens=5))
         finally:
             self.closed += 1
 
@@ -81,7 +90,9 @@ class ScriptedModel:
         return None
 
 
-def failure(code: str = "unavailable", *, retryable: bool = True, retry_after_seconds: float | None = None) -> ModelError:
+def failure(
+    code: str = "unavailable", *, retryable: bool = True, retry_after_seconds: float | None = None
+) -> ModelError:
     return ModelError(code, "made to fail", retryable=retryable, retry_after_seconds=retry_after_seconds)
 
 
@@ -99,6 +110,7 @@ class World:
     handler: Any = None
     consumers: list[Consumer] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)  # for each chunk that a client got, its reply
 
     def new_handler(self) -> tuple[CommandHandler, FactFeed]:
         states = States(self.log, self.keyring)
@@ -163,6 +175,24 @@ class World:
     async def idle(self, consumer: Consumer) -> None:
         await until(lambda: consumer.running == 0)
 
+    async def starts_to_speak(self, consumer: Consumer) -> None:
+        """Wake the worker, and wait until its first chunk is out."""
+        heard = len(self.heard)
+        await consumer.look()
+        await until(lambda: len(self.heard) > heard)
+
+    async def dies_while_speaking(self, script: Sequence[Step], *, owner: str = "dead") -> None:
+        """A worker that is gone without a word, its text in segments and on the bus, its lease over."""
+        consumer = await self.worker(ScriptedModel([*script, asyncio.Event()]), owner=owner)
+        await self.starts_to_speak(consumer)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        await consumer.desk.tokens.write_segments()
+        for task in consumer.tasks():
+            task.cancel()
+        await self.idle(consumer)
+        self.expire_leases()
+
     def expire_leases(self) -> None:
         self.clock.advance(self.settings.lease_seconds + 1)
 
@@ -180,8 +210,6 @@ class World:
 
     async def ending(self, reply_id: str) -> Any:
         """The event that ended the reply; there must be exactly one."""
-        from domain.events import ReplyCompleted, ReplyFailed, ReplyStopped
-
         ends = [e for e in await self.events(ReplyCompleted, ReplyFailed, ReplyStopped) if e.reply.reply_id == reply_id]
         assert len(ends) == 1
         return ends[0]
@@ -217,6 +245,7 @@ async def open_world(**changes: Any) -> AsyncIterator[World]:
     keyring = Keyring(MemoryKeyStore(database), bytes(32), monotonic=clock.monotonic)
     world = World(Settings(**changes), clock, database, MemoryBus(), log, keyring)
     world.user_id = await keyring.ensure_user("issuer", "sub")
+    await world.bus.subscribe_tokens(world.user_id, lambda reply_id, entry: world.heard.append(reply_id))
     world.handler, feed = world.new_handler()
     world.tasks.append(asyncio.create_task(feed.run(after=0)))
     try:

@@ -6,12 +6,19 @@ import json
 from functools import cache
 from typing import Any
 
+import httpx
 import pytest
+from litestar import Litestar
 
-from api.edge import Edge
+from api.edge import Edge, edge_from_settings, litestar_options
 from api.headers import SECURITY, Cors
+from api.server import server_config_from_settings
+from infra.clock import ManualClock
+from infra.ids import SeededIds
+from infra.settings import Settings
 from tests.support.asgi_client import Reply, scope_of, send_request
-from tests.support.echo_app import FAILURES, NOW_SECONDS, SERVICE_TOKEN, EchoApp, token
+from tests.support.echo_app import FAILURES, NOW_SECONDS, ROUTES, SERVICE_TOKEN, EchoApp, token
+from tests.support.token_maker import make
 
 JSON = ("content-type", "application/json")
 
@@ -53,7 +60,7 @@ async def test_every_answer_carries_a_request_id_and_the_security_headers(
 ) -> None:
     reply = await ask(method, target)
     assert reply.status == status
-    assert len(reply.header("x-request-id") or "") == 36
+    assert reply.header("x-request-id")
     for name, value in SECURITY:
         assert reply.header(name.decode()) == value.decode()
     assert reply.header("cache-control") == "no-store"
@@ -71,8 +78,7 @@ async def test_a_request_id_is_kept_when_it_is_one_word_and_made_when_it_is_not(
     ) == "a-proxy-made-1"
     for bad in ("short", "x" * 65, "two words here", 'quote"quote"', "line\nbreak-x", "é" * 10):
         made = (await ask("GET", "/health/live", ("x-request-id", bad))).header("x-request-id")
-        assert made is not None
-        assert len(made) == 36
+        assert made not in (None, bad)
 
 
 async def test_over_tls_browsers_are_told_to_keep_to_it() -> None:
@@ -132,7 +138,14 @@ async def test_a_token_in_the_url_is_not_read(target: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *("//api/v1/state", "/api//v1/state", "/./api/v1/state", "/x/../api/v1/state", "/%2Fapi/v1/state", "/api/v1/.."),
+        *(
+            "//api/v1/state",
+            "/api//v1/state",
+            "/./api/v1/state",
+            "/x/../api/v1/state",
+            "/%2Fapi/v1/state",
+            "/api/v1/..",
+        ),
         *("/api/v1/state%00", "/api/v1/state/%2e%2e/list", "\\api\\v1\\state", "/api/v1/state%0a", "api/v1/state"),
     ],
 )
@@ -247,7 +260,8 @@ async def test_handlers_errors_in_fields_have_pointers_and_no_values() -> None:
 async def test_a_refusal_before_the_body_was_read_ends_the_connection() -> None:
     unread = await ask("POST", "/api/v1/message", body=b'{"text": "x"}', bearer="x.y.z")
     assert (unread.status, unread.chunks_read, unread.header("connection")) == (401, 0, "close")
-    assert (await ask("POST", "/api/v1/message", body=b'{"text": ""}')).header("connection") is None
+    for body in (b'{"text": ""}', b"{"):
+        assert (await ask("POST", "/api/v1/message", body=body)).header("connection") is None
     assert (await ask("GET", "/api/v1/state", bearer="x.y.z")).header("connection") is None
 
 
@@ -335,3 +349,25 @@ async def test_a_socket_that_fails_is_closed_without_a_reason(capsys: pytest.Cap
     logged = capsys.readouterr().err
     assert "secret text" not in f"{sent}{early}{logged}"
     assert "request failed" in logged
+
+
+async def test_when_no_keys_can_be_fetched_nobody_is_called_a_stranger() -> None:
+    async def away(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("secret text")
+
+    settings = Settings(auth_mode="jwks", auth_jwks_url=("https://issuer/keys",), auth_issuer=("https://issuer",))
+    app = Litestar(ROUTES, openapi_config=None, **litestar_options())
+    async with httpx.AsyncClient(transport=httpx.MockTransport(away)) as http:
+        judged = edge_from_settings(app, settings, clock=ManualClock(NOW_SECONDS * 1000), new_id=SeededIds(), http=http)
+        headers = [("authorization", "Bearer " + make("RS256", {"iss": "https://issuer"}).decode())]
+        reply = await send_request(judged, "GET", "/api/v1/state", headers=headers)
+    assert (reply.status, reply.code, reply.header("retry-after")) == (503, "auth_unavailable", "1")
+
+
+def test_the_server_takes_its_limits_from_the_settings() -> None:
+    settings = Settings(port=0, body_timeout_seconds=3.0, drain_seconds=0.5)
+    config = server_config_from_settings(edge(), settings, SeededIds())
+    assert (config.host, config.port, config.timeout_graceful_shutdown) == ("127.0.0.1", 0, 1)
+    assert not any((config.server_header, config.date_header, config.access_log, config.proxy_headers))
+    protocol: Any = config.http
+    assert protocol.args[1].body_seconds_max == 3.0

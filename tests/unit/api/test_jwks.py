@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.auth import AuthError, Authenticator, KeysUnavailable, TrustedIssuer, authenticator_from_settings
+from api.auth import Authenticator, AuthError, KeysUnavailable, TrustedIssuer, authenticator_from_settings
 from api.jwks import DOCUMENT_BYTES_MAX, JwksKeys, read_key_set
 from api.token_keys import UnusableKey
 from api.tokens import ClaimRules
@@ -31,9 +31,11 @@ class Issuer:
         self.answer: Any = None
         self.asked: list[str] = []
         self.wait: asyncio.Event | None = None
+        self.is_asked = asyncio.Event()
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(str(request.url))
+        self.is_asked.set()
         if self.wait is not None:
             await self.wait.wait()
         if isinstance(self.answer, Exception):
@@ -76,8 +78,7 @@ async def test_many_callers_share_one_fetch(keys: JwksKeys, issuer: Issuer) -> N
 async def test_a_caller_that_leaves_does_not_end_the_fetch_for_the_others(keys: JwksKeys, issuer: Issuer) -> None:
     issuer.wait = asyncio.Event()
     first, second = (asyncio.create_task(keys.find("RS256", "k0")) for _ in range(2))
-    while not issuer.asked:
-        await asyncio.sleep(0)
+    await issuer.is_asked.wait()
     first.cancel()
     issuer.wait.set()
     assert (await second).algorithm == "RS256"
@@ -111,10 +112,9 @@ async def test_a_flood_of_unknown_ids_asks_the_issuer_once_in_ten_seconds(
 async def test_old_keys_are_used_while_new_ones_are_fetched(keys: JwksKeys, issuer: Issuer, clock: ManualClock) -> None:
     await keys.find("RS256", "k0")
     clock.advance(301)
-    issuer.wait = asyncio.Event()
+    issuer.wait, issuer.is_asked = asyncio.Event(), asyncio.Event()
     assert await keys.find("RS256", "k0")
-    while len(issuer.asked) < 2:
-        await asyncio.sleep(0)
+    await issuer.is_asked.wait()
     issuer.wait.set()
     await keys.aclose()
 
@@ -175,7 +175,15 @@ async def test_a_token_without_kid_is_judged_when_there_is_one_key_only(
 
 def test_only_usable_keys_of_a_set_are_kept_and_the_first_of_two_with_one_id() -> None:
     good, other = maker.jwk_of(maker.private_key("rsa"), "k0"), maker.jwk_of(maker.private_key("ec"), "k0")
-    mixed = [None, {}, {"kty": "oct"}, {**good, "kid": 7}, good, other, maker.jwk_of(maker.private_key("ed25519"), "k2")]
+    mixed = [
+        None,
+        {},
+        {"kty": "oct"},
+        {**good, "kid": 7},
+        good,
+        other,
+        maker.jwk_of(maker.private_key("ed25519"), "k2"),
+    ]
     kept = read_key_set(json.dumps({"keys": mixed}).encode())
     assert {name: key.algorithm for name, key in kept.items()} == {"k0": "RS256", "k2": "EdDSA"}
     with pytest.raises(UnusableKey):

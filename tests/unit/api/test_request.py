@@ -73,19 +73,19 @@ def test_a_query_is_read_as_it_was_written(query: dict[str, str]) -> None:
 def test_no_query_causes_anything_but_a_refusal(raw: bytes) -> None:
     try:
         query = parse_query(raw)
-    except Refused as refused:
-        assert refused.problem.status == 400
-    else:
-        assert all("\0" not in name + value for name, value in query.items())
+    except Refused:
+        return
+    assert all("\0" not in name + value for name, value in query.items())
 
 
 @pytest.mark.parametrize(
-    "raw", [b"a=1&a=2", b"a=1&%61=1", b"a=%", b"a=%zz", b"a=%ff", b"a=%00", b"&".join([b"a=1"] * 40), b"a=" + b"x" * 9_000]
+    "raw",
+    [b"a=1&a=2", b"a=1&%61=1", b"a=%", b"a=%zz", b"a=%ff", b"a=%00", b"&".join([b"a=1"] * 40), b"a=" + b"x" * 9_000],
 )
 def test_a_query_that_could_be_read_in_two_ways_is_refused(raw: bytes) -> None:
     with pytest.raises(Refused) as caught:
         parse_query(raw)
-    assert caught.value.problem.code == "invalid_query"
+    assert (caught.value.problem.status, caught.value.problem.code) == (400, "invalid_query")
 
 
 @pytest.mark.parametrize("text", ["0", "501", "-1", "+1", "1e3", "1.0", "٣", " 1", "", "0x1", "1_0", "9" * 5_000])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.auth import AuthError, Authenticator, TrustedIssuer
+from api.auth import Authenticator, AuthError, TrustedIssuer
 from api.jwks import FixedKey
 from api.token_keys import Key, UnusableKey, jwk_key, pem_key, secret_key
 from api.tokens import SECONDS_MAX, ClaimRules, Principal, take_apart
@@ -24,8 +24,8 @@ CLAIMS: dict[str, Any] = {"sub": "u1", "exp": NOW + 600, "iat": NOW - 10, "iss":
 RULES = ClaimRules(issuers=frozenset({"https://issuer"}), audiences=frozenset({"microcos"}))
 
 
-def judge(key: Key, rules: ClaimRules = ClaimRules(), clock: ManualClock | None = None) -> Authenticator:
-    return Authenticator([TrustedIssuer(FixedKey(key), rules)], clock or ManualClock(NOW * 1000))
+def judge(key: Key, rules: ClaimRules | None = None, clock: ManualClock | None = None) -> Authenticator:
+    return Authenticator([TrustedIssuer(FixedKey(key), rules or ClaimRules())], clock or ManualClock(NOW * 1000))
 
 
 DEV = judge(secret_key(SECRET), RULES)
@@ -322,7 +322,9 @@ def test_keys_that_must_not_verify_are_unusable() -> None:
             jwk_key(jwk)
 
 
-_claim = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.integers(), max_size=2)
+_claim = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.integers(), max_size=2)
+)
 _names = st.sampled_from(["sub", "exp", "iat", "nbf", "iss", "aud", "typ", "token_use", "x"])
 _header_names = st.sampled_from(["alg", "typ", "kid", "crit", "jku", "b64", "x"])
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from api.tokens import Principal
 from commands.sessions import CloseSession, OpenSession
 from domain.errors import DomainError, Invalid, NotFound, TooMany, Unavailable
 from tests.support.live_world import GENERATION, USER, Connection, Process, World, opened
+from tests.support.sse_reader import Reducer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -141,6 +144,30 @@ async def test_draining_closes_every_stream_and_lets_nobody_in(process: Process,
         assert not connection.aborted
         assert b"\nretry: " in connection.data
     assert isinstance(await refusal(Connection(process)), Unavailable)
+
+
+async def test_what_came_after_an_unfinished_past_is_not_sent_when_the_stream_ends(
+    process: Process, world: World
+) -> None:
+    await opened(process)
+    world.history.say("hello")
+    world.start()
+    world.write("the text so far ")
+    process.give_all()
+    slow = Connection(process, after=f"{GENERATION}.1", stall_after_sends=1)
+    await process.settle()
+    world.write("goes on")
+    process.give_all()
+    draining = asyncio.create_task(process.registry.drain())
+    await process.settle()
+    slow.writable.set()
+    await draining
+    reducer = Reducer()
+    for event in slow.events():
+        reducer.apply(event)
+    assert reducer.facts[-1][0] == 4
+    assert reducer.texts == {}
+    assert slow.names()[-1] == "server.closing"
 
 
 async def test_a_ping_is_a_comment_for_every_client(process: Process) -> None:

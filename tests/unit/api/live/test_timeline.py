@@ -60,9 +60,13 @@ def test_entries_leave_in_the_order_of_their_indexes() -> None:
 
 def test_an_entry_is_sent_once_however_often_it_comes() -> None:
     live = Live()
-    one = live.world.write("one")
+    one, card = live.world.write("one"), live.world.write(action={"action": "create_task", "payload": {}})
     assert texts(live.take(one)) == ["one"]
     assert live.take(one) == []
+    assert names(live.take(card)) == ["llm.action"]
+    assert live.take(card) == []
+    assert live.take(one) == []
+    assert live.timeline.place == Place(live.reply_id, 1, 2, 3)
 
 
 def test_a_larger_piece_is_cut_to_what_is_missing_by_code_points() -> None:
@@ -115,6 +119,35 @@ def test_a_new_attempt_drops_the_entries_of_the_old_one() -> None:
     assert texts(restarted) == ["new"]
     assert live.take(stale) == []
     assert live.timeline.moment().text == "new"
+    assert live.timeline.held_count == 0
+
+
+def test_entries_of_an_attempt_that_was_over_before_it_was_known_are_forgotten() -> None:
+    live = Live()
+    live.world.start()
+    live.world.write("lost")
+    live.take(live.world.write("second attempt"))
+    live.world.start()
+    assert live.timeline.held_count == 1
+    live.facts()
+    assert live.timeline.held_count == 0
+
+
+def test_entries_of_a_reply_that_has_ended_are_not_kept() -> None:
+    live = Live()
+    late = live.world.write("late")
+    live.world.end()
+    live.facts()
+    live.take(late)
+    assert live.timeline.held_count == 0
+
+
+def test_entries_that_are_there_already_are_not_kept() -> None:
+    live = Live()
+    one = live.world.write("one")
+    live.take(one)
+    live.take(one)
+    assert live.timeline.held_count == 0
 
 
 def test_an_entry_may_come_before_its_reply_is_known() -> None:

@@ -1,0 +1,64 @@
+# On a fresh machine this needs python3 (3.11 or newer, with venv), git and make; all else comes from the locks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check chaos bench docs lock
+
+help: ## say what can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1	/' | expand -t 10
+
+setup: $(VENV)/.installed ## make .venv and install what running needs
+
+# Started by the launcher, so that it stops when this make is killed: $$PPID of the recipe's shell is make.
+run: setup ## set up, then `microcos dev`: everything on this machine
+	@exec $(BIN)/python -I -S infra/embedded/launch.py $$PPID 15 same -- $(BIN)/microcos dev
+
+test: $(VENV)/.installed-test ## the whole suite, against real servers from wheels
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.installed-test ## format, lint, types, the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+chaos: $(VENV)/.installed-test ## the kill tests in full; `make test` runs a tenth of their counts
+	$(BIN)/python -m pytest -m chaos --chaos=all --timeout=7200 $(PYTEST_ARGS)
+
+bench: $(VENV)/.installed-test ## every figure that we claim, each with its ceiling
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.installed ## write the pages that are made from the code
+	$(BIN)/microcos settings --markdown > docs/settings.md
+
+# The locks hold versions and hashes, no addresses. The last one is two packages and nothing that they ask for: the
+# runtime that the model's package names compiles for a quarter of an hour, and ours is in the other wheel.
+UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+LOCAL_LLM := 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*p["optional-dependencies"]["local-llm"], sep="\n")'
+lock: ## resolve the dependencies anew; needs uv
+	$(UV_COMPILE) pyproject.toml --extra build -o requirements.lock
+	$(UV_COMPILE) pyproject.toml --extra build --extra test -o requirements-test.lock
+	$(PYTHON) -c $(LOCAL_LLM) | $(UV_COMPILE) --no-annotate --no-deps - -o requirements-local-llm.lock
+
+# Stamps: a second run installs nothing, a changed lock installs again.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made requirements.lock pyproject.toml
+	@echo "installing what running needs"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed requirements-test.lock requirements-local-llm.lock
+	@echo "installing what the tests need"
+	@$(PIP) install --require-hashes -r requirements-test.lock
+	@$(PIP) install --require-hashes --no-deps -r requirements-local-llm.lock
+	@touch $@

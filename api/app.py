@@ -1,0 +1,186 @@
+"""The composition root of the API: opens everything, wires it by explicit arguments, closes it in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+from litestar import Litestar, Router
+from litestar.datastructures import State
+
+from api import completions, conversations, health, login, memory, messages, notes, preferences, sessions, tasks, usage
+from api import state as state_routes
+from api.auth import authenticator_from_settings
+from api.edge import Edge, litestar_options
+from api.headers import Cors
+from api.hub import Sources
+from api.hub_registry import HubRegistry
+from api.live_sources import BusTokens, LogFacts
+from api.openapi import openapi_config
+from api.presence_writes import PresenceWrites
+from api.queries import Views
+from api.realtime import RealtimeEndpoint
+from api.services import Services
+from api.socket_commands import socket_commands
+from api.stream import StreamEndpoint
+from api.tickets import StreamTickets
+from api.tokens import Principal
+from commands.write_side import WriteSide, open_write_side, run_feed
+from infra.bus import NatsBus
+from infra.ids import new_id
+from infra.login_codes import redeem_login_code
+from infra.migrate import current_revision, head_revision
+from infra.presence import PostgresPresence
+from infra.settings import Settings
+from infra.work import PostgresSegments
+from projections.reading import Reader
+from projections.wait import Freshness
+
+HANDLERS = [
+    messages.post_message,
+    messages.stop_reply,
+    messages.regenerate_reply,
+    tasks.change_task,
+    tasks.list_tasks,
+    tasks.get_task,
+    memory.pin_memory,
+    memory.list_memories,
+    memory.forget_memory,
+    notes.add_note,
+    notes.list_notes,
+    notes.delete_note,
+    preferences.list_preferences,
+    preferences.set_preference,
+    sessions.open_session,
+    sessions.list_sessions,
+    sessions.close_session,
+    sessions.issue_ticket,
+    conversations.list_conversations,
+    conversations.list_messages,
+    conversations.change_conversation,
+    conversations.delete_conversation,
+    state_routes.get_state,
+    usage.get_usage,
+    completions.complete_llm,
+]
+
+
+@asynccontextmanager
+async def open_api(settings: Settings) -> AsyncIterator[tuple[Edge, HubRegistry]]:
+    """The ASGI application and its streams, for as long as the block runs. Servers behind it may be away."""
+    async with AsyncExitStack() as stack:
+        bus = NatsBus(settings, name="api")
+        await bus.start()
+        stack.push_async_callback(bus.close)
+        side = await stack.enter_async_context(open_write_side(settings, "api", wake=bus.hint))
+        await side.keyring.verify()
+        generation = await side.log.generation()
+        presence = PostgresPresence(side.queries)
+        tickets = StreamTickets(side.queries, side.keyring, seconds=settings.ticket_seconds)
+        freshness = Freshness(side.queries)
+        stack.push_async_callback(freshness.aclose)
+        reader = Reader(side.queries, side.keyring)
+        views = Views(reader=reader, freshness=freshness, presence=presence, side=side)
+        services = Services(
+            settings=settings,
+            log=side.log,
+            keyring=side.keyring,
+            handler=side.handler,
+            clock=side.clock,
+            generation=generation,
+            views=views,
+            tickets=tickets,
+            redeem_login=lambda code: _redeem(side, code),
+        )
+        registry = _registry(side, bus, views, presence, generation)
+        side.feed.add(registry)
+        await stack.enter_async_context(run_feed(side))
+        timers = asyncio.create_task(registry.run(), name="stream timers")
+        stack.push_async_callback(_cancelled, timers)
+        stack.push_async_callback(registry.aclose)
+        app = _application(services, registry, _health(side, bus))
+        http = await stack.enter_async_context(httpx.AsyncClient())
+        authenticator = authenticator_from_settings(settings, side.clock, http)
+        edge = Edge(
+            app,
+            authenticator,
+            clock=side.clock,
+            new_id=new_id,
+            cors=Cors(settings.cors_origins),
+            tickets=tickets,
+        )
+        yield edge, registry
+
+
+def _registry(side: WriteSide, bus: NatsBus, views: Views, presence: PostgresPresence, generation: str) -> HubRegistry:
+    segments = PostgresSegments(side.queries)
+    sources = Sources(
+        generation=generation,
+        facts=LogFacts(side.log, side.keyring, side.states.refresh),
+        tokens=BusTokens(bus, segments, side.keyring),
+        changes=views.changes,
+        clock=side.clock,
+    )
+    settings = side.settings
+    return HubRegistry(
+        sources,
+        PresenceWrites(presence),
+        queue_frames=settings.stream_queue_frames,
+        streams_per_user=settings.limit_streams_per_user,
+        ping_seconds=settings.stream_ping_seconds,
+    )
+
+
+def _application(services: Services, registry: HubRegistry, checks: health.Health) -> Litestar:
+    async def user_id_of(principal: Principal) -> str:
+        return await services.keyring.ensure_user(principal.issuer, principal.sub)
+
+    realtime = RealtimeEndpoint(registry, user_id_of, socket_commands(services), services.clock)
+    stream = StreamEndpoint(registry, user_id_of)
+    versioned = Router("/api/v1", route_handlers=[*HANDLERS, stream.route(), realtime.route()])
+    return Litestar(
+        [versioned, login.exchange_code, health.live, health.ready, health.metrics],
+        state=State({"services": services, "health": checks}),
+        openapi_config=openapi_config(version("microcos")),
+        **litestar_options(),
+    )
+
+
+def _health(side: WriteSide, bus: NatsBus) -> health.Health:
+    async def postgres() -> str | None:
+        await side.log.last_position()
+        return None
+
+    async def migrations() -> str | None:
+        found = await asyncio.to_thread(current_revision, side.settings.database_url)
+        return None if found == head_revision() else "behind: run `microcos migrate`"
+
+    async def keys() -> str | None:
+        await side.keyring.verify()
+        return None
+
+    async def nats() -> str | None:
+        return None if bus.connected else "away"
+
+    return health.Health(
+        [
+            health.Part("postgres", postgres, essential=True),
+            health.Part("migrations", migrations, essential=True),
+            health.Part("keys", keys, essential=True),
+            health.Part("nats", nats),
+        ]
+    )
+
+
+async def _redeem(side: WriteSide, code: str) -> str | None:
+    async with side.pool.connection() as connection:
+        return await redeem_login_code(connection, code)
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,71 @@
+"""The state over HTTP: all of it as it is now, what changed since a version or time, or as it was."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from litestar import Request, Response, get
+
+from api.queries import Views, answer_query
+from api.query import integer
+from api.request import call_of
+from api.services import User
+from domain.errors import Invalid
+from projections.reading import Fetched
+from projections.state_queries import fetch_changes, fetch_state, fetch_state_at, version_before
+
+MESSAGES_DEFAULT, MESSAGES_MAX = 50, 500
+CHANGES_DEFAULT = 500
+UNIX_SECONDS_MIN = 10**9  # an integer from here on is a time and not a version
+DIGITS = re.compile(r"[0-9]{1,18}")
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+@get("/state", operation_id="getState", tags=["state"], opt={"query": ("limit", "since", "as_of", "min_version")})
+async def get_state(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Tasks, notes, messages, preferences, memories, sessions. `since`: only what changed, deletions included.
+
+    `as_of`: the state as it was at a version; the cost grows with the stream.
+    """
+    query = call_of(request).query
+    limit = integer(query, "limit", minimum=1, maximum=MESSAGES_MAX)
+    as_of = integer(query, "as_of")
+    since = query.get("since")
+    if as_of is not None and since is not None:
+        raise Invalid("since and as_of ask for two different things. Send one of them.", code="query_ambiguous")
+
+    async def fetch(views: Views, user: User) -> Fetched:
+        if since is not None:
+            version = await _version_since(views, user, since)
+            fetched = await fetch_changes(views.reader, user.user_id, since=version, limit=limit or CHANGES_DEFAULT)
+        elif as_of is not None:
+            fetched = await fetch_state_at(
+                views.reader, views.side.log, user.user_id, as_of, limit=limit or MESSAGES_DEFAULT
+            )
+        else:
+            fetched = await fetch_state(views.reader, user.user_id, limit=limit or MESSAGES_DEFAULT)
+            body = {**fetched.body}
+            body["activeSessions"] = await views.with_presence(user.user_id, body["activeSessions"])
+            fetched = Fetched(fetched.mark, body)
+        return Fetched(fetched.mark, {"userId": user.sub, **fetched.body})
+
+    return await answer_query(request, fetch)
+
+
+async def _version_since(views: Views, user: User, since: str) -> int:
+    """The version that `since` means: itself, or the last one strictly before a time."""
+    if DIGITS.fullmatch(since):
+        given = int(since)
+        if given < UNIX_SECONDS_MIN:
+            return given
+        return await version_before(views.reader, user.user_id, given * 1000)
+    if TIME.fullmatch(since):
+        try:
+            at_ms = int(datetime.fromisoformat(since).timestamp() * 1000)
+        except (ValueError, OverflowError):
+            pass
+        else:
+            return await version_before(views.reader, user.user_id, max(0, at_ms))
+    raise Invalid("since is a version, Unix seconds, or a time such as 2025-11-21T09:00:00Z.", code="since_invalid")

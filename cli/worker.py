@@ -1,0 +1,147 @@
+"""`microcos worker`: answer messages until SIGTERM or Ctrl-C. The composition root of the language model's worker."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import click
+import uvloop
+
+from commands.write_side import WriteSide, open_write_side, run_feed
+from domain.errors import Unavailable
+from domain.ports import Bus, LanguageModel
+from infra.bus import NatsBus
+from infra.ids import new_id
+from infra.keys import MasterKeyError
+from infra.settings import Settings
+from infra.telemetry import configure_logging, get_logger, serve_metrics
+from infra.tracking import Tracking
+from infra.work import PostgresSegments, PostgresWorkQueue
+from workers.consumer import Consumer
+from workers.desk import Desk
+from workers.llm import make_model
+from workers.retention import TRACKING_NAME, Retention
+from workers.token_stream import TokenPublisher
+
+logger = get_logger("cli.worker")
+
+STORE_AWAY_SECONDS = 0.5  # between two looks at a store that is away when we start
+
+
+@click.command()
+def worker() -> None:
+    """Answer messages. Any number of these processes may run."""
+    settings = Settings.load()
+    configure_logging(settings, "worker")
+    serve_metrics(settings)
+    try:
+        is_ok = uvloop.run(_run(settings))
+    except MasterKeyError as error:
+        raise click.ClickException(str(error)) from error
+    if not is_ok:
+        sys.exit(1)
+
+
+async def _run(settings: Settings) -> bool:
+    """Whether it ended because it was told to."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    model = make_model(settings)
+    try:
+        async with open_worker(settings, model, stop) as (consumer, feed):
+            if stop.is_set():
+                return True
+            click.echo("ready worker")
+            checked = asyncio.create_task(_check(model))
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait([stopped, feed], return_when=asyncio.FIRST_COMPLETED)
+            if not stopped.done():
+                # Without it stops are not heard and caches go stale: somebody starts us again.
+                logger.error("worker.feed_ended", exc_info=feed.exception())
+            for task in (checked, stopped):
+                task.cancel()
+            await consumer.drain(settings.drain_seconds)
+            return stop.is_set()
+    finally:
+        await model.aclose()
+
+
+@asynccontextmanager
+async def open_worker(
+    settings: Settings, model: LanguageModel, stop: asyncio.Event
+) -> AsyncIterator[tuple[Consumer, asyncio.Task[None]]]:
+    """A worker that claims, and the feed that it hears stops by; the caller drains it. Servers may be away."""
+    bus = NatsBus(settings, name="worker")
+    await bus.start()
+    try:
+        # Nobody has to be woken for what our own appends leave waiting: we look at the state that they produced.
+        async with open_write_side(settings, "worker") as side:
+            await _verify_keys(side, stop)
+            consumer = make_consumer(side, bus, model)
+            side.feed.add(consumer)
+            async with run_feed(side) as feed, run_retention(side):
+                if not stop.is_set():
+                    await consumer.start()
+                yield consumer, feed
+    finally:
+        await bus.close()
+
+
+@asynccontextmanager
+async def run_retention(side: WriteSide) -> AsyncIterator[None]:
+    """Sweep beside the worker for as long as the block runs."""
+    retention = Retention(
+        log=side.log,
+        keyring=side.keyring,
+        tracking=Tracking(side.queries, TRACKING_NAME),
+        segments=PostgresSegments(side.queries),
+        segment_seconds=side.settings.segment_retention_seconds,
+    )
+    task = asyncio.create_task(retention.run(), name="retention")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def make_consumer(side: WriteSide, bus: Bus, model: LanguageModel) -> Consumer:
+    settings = side.settings
+    segments = PostgresSegments(side.queries)
+    desk = Desk(
+        log=side.log,
+        keyring=side.keyring,
+        handler=side.handler,
+        tokens=TokenPublisher(bus, segments, segment_seconds=settings.segment_seconds),
+        segments=segments,
+        bus=bus,
+        model=model,
+        clock=side.clock,
+        settings=settings,
+        owner=settings.worker_owner or new_id(),
+    )
+    return Consumer(desk, PostgresWorkQueue(side.queries))
+
+
+async def _verify_keys(side: WriteSide, stop: asyncio.Event) -> None:
+    """Raises `MasterKeyError`. While the store is away nothing can be known and nothing can be done."""
+    while not stop.is_set():
+        try:
+            await side.keyring.verify()
+        except Unavailable:
+            logger.warning("worker.store_away")
+            await asyncio.sleep(STORE_AWAY_SECONDS)
+        else:
+            return
+
+
+async def _check(model: LanguageModel) -> None:
+    problem = await model.check()
+    if problem is not None:
+        # The line may hold a URL with a key in it; `microcos doctor` shows it to who asks.
+        logger.warning("model.out_of_reach", model=model.name)

@@ -1,0 +1,241 @@
+"""Keeps the live views: one elected runner, all views of a page of the log in one transaction, each event once.
+
+The views' rows, the position that was read and the proof of leadership commit together. Any number of processes may
+run; two that both believe to lead do no harm. An event that cannot be read stops the runner: it is never skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing, suppress
+from typing import Any, Protocol
+
+import psycopg
+from psycopg import AsyncConnection
+
+from domain.errors import Unavailable
+from domain.ports import Clock, StoredEvent
+from infra import binary_arrays, codec, failpoints
+from infra.codec import CorruptEvent
+from infra.ids import jitter
+from infra.leases import LeadershipLost, PostgresLeaders
+from infra.postgres import connect
+from infra.queries import STORE_FAILURES, Queries
+from infra.settings import Settings
+from infra.telemetry import counter, gauge, get_logger, hashed, histogram
+from projections.builds import ADVANCE, LIVE, SESSION, Build, StaleBuild, applied, names_of
+from projections.peek import see
+from projections.view import Seen
+from projections.views import VIEWS
+
+logger = get_logger("projections.projector")
+
+ROLE = "projections"
+RETRY_SECONDS = 0.3
+RESIGN_SECONDS_MAX = 1.0
+
+EVENTS = counter("microcos_projections_events_total", "Events that this process brought into the live views.")
+POSITION = gauge("microcos_projections_position", "Place in the log that the live views have reached.")
+LEADS = gauge("microcos_projections_leads", "1 while this process is the one that keeps the views.")
+LAG = histogram("microcos_projections_lag_seconds", "From an event's time to its commit in the views.")
+
+
+class ViewLog(Protocol):
+    """What the runner needs of an event log."""
+
+    async def read_log(self, *, after: int, limit: int = 5_000) -> list[StoredEvent]: ...
+    def tail(self, *, after: int | None = None) -> AsyncGenerator[list[StoredEvent], None]: ...
+
+
+class Projector:
+    def __init__(
+        self, log: ViewLog, queries: Queries, leaders: PostgresLeaders, clock: Clock, settings: Settings
+    ) -> None:
+        self._log = log
+        self._queries = queries
+        self._leaders = leaders
+        self._clock = clock
+        self._settings = settings
+        self._epoch = 0
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """For ever; cancel it to stop. `ready` is called once it is known whether this one leads.
+
+        Raises `infra.codec.CorruptEvent` for an event that cannot be read.
+        """
+        leading: asyncio.Task[None] | None = None
+        is_ready = False
+        try:
+            while True:
+                epoch = await self._ask_to_lead()
+                if epoch is not None and not is_ready:
+                    is_ready = True
+                    ready()
+                if leading is not None and epoch is not None and epoch != self._epoch:
+                    await _end(leading)
+                    leading = None
+                    self._tell_role(leads=False)
+                if epoch and leading is None:
+                    self._epoch = epoch
+                    leading = asyncio.create_task(self._lead(), name="projections")
+                    self._tell_role(leads=True)
+                await self._wait(leading)
+        finally:
+            if leading is not None:
+                await _end(leading)
+                await self._resign()
+
+    async def _ask_to_lead(self) -> int | None:
+        """The epoch, 0 while another leads, None when nobody can tell. Also renews."""
+        try:
+            return await self._leaders.acquire(ROLE, self._settings.leader_lease_seconds) or 0
+        except (Unavailable, OSError):
+            return None
+
+    async def _wait(self, leading: asyncio.Task[None] | None) -> None:
+        """Until the next renewal, or until the runner ends by a mistake of ours or an event that it can't read."""
+        if leading is None:
+            await asyncio.sleep(self._settings.leader_renew_seconds)
+            return
+        await asyncio.wait({leading}, timeout=self._settings.leader_renew_seconds)
+        if leading.done():
+            leading.result()
+
+    async def _resign(self) -> None:
+        LEADS.set(0)
+        with suppress(Unavailable, OSError, TimeoutError):
+            async with asyncio.timeout(RESIGN_SECONDS_MAX):
+                await self._leaders.resign(ROLE)
+
+    def _tell_role(self, *, leads: bool) -> None:
+        LEADS.set(int(leads))
+        logger.info("projections.leads" if leads else "projections.stands_by", epoch=self._epoch)
+
+    # --- leading ----------------------------------------------------------------------------------------------
+
+    async def _lead(self) -> None:
+        while True:
+            try:
+                await self._project_from_the_tables()
+            except StaleBuild:
+                continue  # a view was rebuilt, or another leader was here: look again
+            except LeadershipLost:
+                logger.info("projections.overtaken", epoch=self._epoch)
+            except (Unavailable, *STORE_FAILURES) as failure:
+                logger.warning("projections.interrupted", error=type(failure).__name__)
+            await asyncio.sleep(jitter(RETRY_SECONDS))
+
+    async def _project_from_the_tables(self) -> None:
+        """What is live, and where it stands, is asked of the tables: at start and after anything unexpected."""
+        found = await self._live_builds()
+        builds = [build for build in found if build.version == build.view.version]
+        left_out = VIEWS.keys() - {build.view.name for build in builds}
+        for name in sorted(left_out):
+            # Its rows were made by other code than ours, or it is not there yet; going on would mix the two.
+            logger.error("projections.needs_rebuild", view=name, to_version=VIEWS[name].version)
+        work = [self._follow(builds)] if builds else []
+        if left_out:
+            work.append(self._until_rebuilt(found))
+        await _until_one_ends(*work)
+
+    async def _live_builds(self) -> list[Build]:
+        rows = await self._queries.fetch(LIVE)
+        return [Build(VIEWS[view], build, version, at) for view, build, version, at in rows if view in VIEWS]
+
+    async def _until_rebuilt(self, found: Sequence[Build]) -> None:
+        known = set(names_of(found))
+        while True:
+            await asyncio.sleep(self._settings.leader_renew_seconds)
+            if set(names_of(await self._live_builds())) != known:
+                return
+
+    async def _follow(self, builds: list[Build]) -> None:
+        connection = await connect(self._settings, "projections")
+        async with connection:
+            binary_arrays.accept(connection)
+            await connection.execute(SESSION)
+            builds = await self._catch_up(connection, builds)
+            async with aclosing(self._log.tail(after=builds[0].position)) as pages:
+                async for page in pages:
+                    for start in range(0, len(page), self._settings.projection_page):
+                        part = page[start : start + self._settings.projection_page]
+                        builds = await self._commit(connection, builds, part)
+
+    async def _catch_up(self, connection: AsyncConnection[Any], builds: list[Build]) -> list[Build]:
+        """Builds that are behind the others, alone, until all stand at one place."""
+        while (last := min(build.position for build in builds)) < max(build.position for build in builds):
+            behind = [build for build in builds if build.position == last]
+            others = [build for build in builds if build.position != last]
+            until = min(build.position for build in others)
+            page = await self._log.read_log(after=last, limit=self._settings.projection_page)
+            part = [event for event in page if event.position <= until]
+            # At the end of what is there for them, the gap up to the others holds nothing.
+            to = until if len(part) < self._settings.projection_page else part[-1].position
+            builds = [*others, *await self._commit(connection, behind, part, to=to)]
+        return builds
+
+    async def _commit(
+        self, connection: AsyncConnection[Any], builds: Sequence[Build], page: Sequence[StoredEvent], to: int = 0
+    ) -> list[Build]:
+        """All changes of a page, and the position read, as one; the builds as they are then."""
+        after, to = builds[0].position, to or page[-1].position
+        seen = _see(page)
+        statements = [statement for build in builds for statement in applied(build, seen)]
+        try:
+            await failpoints.reach("projections.commit.before")
+            async with connection.pipeline(), connection.transaction():
+                advanced = await connection.execute(ADVANCE, (to, names_of(builds), after))
+                for statement, parameters in statements:
+                    await connection.execute(statement, parameters)
+                await self._leaders.still_leads(connection, ROLE, self._epoch)
+                if advanced.rowcount != len(builds):
+                    raise StaleBuild(f"not all of {names_of(builds)} stand at {after}")
+                await failpoints.reach("projections.commit.within")
+            await failpoints.reach("projections.commit.after")
+        except psycopg.errors.UndefinedTable as error:
+            raise StaleBuild("a build was dropped") from error
+        if page:
+            self._measure(page)
+        return [Build(build.view, build.build, build.version, to) for build in builds]
+
+    def _measure(self, page: Sequence[StoredEvent]) -> None:
+        EVENTS.inc(len(page))
+        POSITION.set(page[-1].position)
+        LAG.observe(max(0.0, (self._clock.now_ms() - codec.peek(page[-1]).at_ms) / 1000))
+
+
+def _see(page: Sequence[StoredEvent]) -> list[Seen]:
+    seen = []
+    for event in page:
+        try:
+            seen.append(see(event.user_id, event.version, event.name, event.state))
+        except CorruptEvent as error:
+            logger.critical(
+                "projections.event_unreadable",
+                position=event.position,
+                user=hashed(event.user_id),
+                version=event.version,
+                event_name=event.name if event.name.isalpha() else "",
+                error=type(error).__name__,
+            )
+            raise
+    return seen
+
+
+async def _until_one_ends(*work: Coroutine[Any, Any, None]) -> None:
+    """Runs them together until one returns or raises; then all are over."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

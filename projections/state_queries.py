@@ -1,0 +1,298 @@
+"""Queries of the view `state`: the state now, what changed since a version, the state as it was, and single lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from domain.errors import Invalid
+from domain.events import Fact, PreferenceSet
+from domain.frames import session_json
+from domain.ports import EventLog, StoredEvent
+from domain.values import REDACTED, Json
+from infra import codec
+from infra.queries import Row
+from projections import state as lists
+from projections.fold import MemoryTables
+from projections.reading import Fetched, Reader, mark_of
+from projections.shapes import Shown, conversation_shape, memory_shape, message_shape, note_shape, task_shape
+from projections.state import OBJECTS, STATE
+
+TASKS_DONE_SHOWN = 100
+
+# The first row of every answer says where it stands in the stream, with the last event that it has seen. Actions are
+# looked up reply by reply (OFFSET 0), so that the planner does not think of reading all objects of the user.
+NOW = """WITH shown AS MATERIALIZED (
+    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
+    WHERE user_id = %(user)s AND list = 'messages' ORDER BY ord DESC LIMIT %(limit)s
+)
+SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), version, topic, state, NULL::bigint, NULL::bytea
+FROM view_mark('state', %(user)s)
+UNION ALL SELECT * FROM shown
+UNION ALL SELECT a.* FROM shown m CROSS JOIN LATERAL (
+    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
+    WHERE user_id = %(user)s AND list = 'actions:' || m.id OFFSET 0
+) a WHERE m.name <> 'MessageReceived'
+UNION ALL (
+    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
+    WHERE user_id = %(user)s AND list IN ('tasks.open', 'memories', 'notes', 'preferences', 'sessions')
+)
+UNION ALL (
+    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
+    WHERE user_id = %(user)s AND list = 'tasks.done' ORDER BY ord DESC LIMIT %(done)s
+)"""
+
+# All of a version or nothing of it, so that the answer is complete up to its last. A row `more` tells that it is not
+# the end.
+SINCE = """WITH page AS (
+    SELECT changed_version FROM state_objects
+    WHERE user_id = %(user)s AND changed_version > %(since)s AND kind <> 'action'
+    ORDER BY changed_version LIMIT %(limit)s
+), shown AS MATERIALIZED (
+    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
+    WHERE user_id = %(user)s AND changed_version > %(since)s AND kind <> 'action'
+      AND changed_version <= (SELECT max(changed_version) FROM page)
+)
+SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), version, topic, state, NULL::bigint, NULL::bytea
+FROM view_mark('state', %(user)s)
+UNION ALL SELECT * FROM shown
+UNION ALL SELECT a.* FROM shown m CROSS JOIN LATERAL (
+    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
+    WHERE user_id = %(user)s AND list = 'actions:' || m.id OFFSET 0
+) a WHERE m.list = 'messages' AND m.name <> 'MessageReceived'
+UNION ALL (
+    SELECT 'more', NULL, '', 0, changed_version, NULL, NULL, NULL, NULL, NULL FROM state_objects
+    WHERE user_id = %(user)s AND changed_version > (SELECT max(changed_version) FROM page) AND kind <> 'action'
+    ORDER BY changed_version LIMIT 1
+)"""
+
+ONE_LIST = """SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), version, topic, state,
+    NULL::bigint, NULL::bytea FROM view_mark('state', %(user)s)
+UNION ALL
+SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
+WHERE user_id = %(user)s AND list = %(list)s"""
+
+# Times never go back within a stream, so the last version before one is found by halving.
+BEFORE = """WITH RECURSIVE halving(low, high) AS (
+    SELECT 0::bigint, coalesce(max(originator_version), 0) FROM log0_events WHERE originator_id = %(user)s
+    UNION ALL
+    SELECT CASE WHEN is_before THEN middle ELSE low END, CASE WHEN is_before THEN high ELSE middle - 1 END
+    FROM (
+        SELECT low, high, (low + high + 1) / 2 AS middle, (
+            SELECT (convert_from(state, 'UTF8')::json ->> 'at_ms')::bigint < %(at_ms)s
+            FROM log0_events WHERE originator_id = %(user)s AND originator_version = (low + high + 1) / 2
+        ) AS is_before FROM halving WHERE low < high
+    ) step
+) SELECT low FROM halving WHERE low = high"""
+
+
+class ObjectRow(NamedTuple):
+    kind: str
+    list: str | None
+    id: str
+    ord: int
+    changed_version: int
+    version: int | None
+    name: str | None
+    state: bytes | None
+    title_version: int | None
+    title_state: bytes | None
+
+
+async def fetch_state(reader: Reader, user_id: str, *, limit: int = 50) -> Fetched:
+    """Everything as it is now; of messages the newest `limit`, oldest first."""
+    values = {"user": user_id, "limit": limit, "done": TASKS_DONE_SHOWN}
+    mark_row, rows = _split(await reader.queries.fetch(NOW, values))
+    mark = mark_of("state", None if mark_row is None else (mark_row.list, mark_row.changed_version))
+    assert mark_row is not None
+    objects = await _open(reader, user_id, rows)
+    last_at_ms = _at_ms(user_id, mark_row)
+    return Fetched(mark, objects.whole(mark.version, last_at_ms))
+
+
+async def fetch_changes(reader: Reader, user_id: str, *, since: int, limit: int = 500) -> Fetched:
+    """What changed after version `since`, oldest first, keyed as the state is; `version`: complete up to here.
+
+    About `limit` objects; all that one command changed come together. `more`: ask again with that version.
+    """
+    values = {"user": user_id, "since": since, "limit": limit}
+    mark_row, rows = _split(await reader.queries.fetch(SINCE, values))
+    mark = mark_of("state", None if mark_row is None else (mark_row.list, mark_row.changed_version))
+    has_more = any(row.kind == "more" for row in rows)
+    objects = await _open(reader, user_id, [row for row in rows if row.kind != "more"])
+    version = max((row.changed_version for row in objects.rows), default=mark.version) if has_more else mark.version
+    return Fetched(mark, {**objects.changes(), "version": version, "more": has_more})
+
+
+async def fetch_state_at(reader: Reader, log: EventLog, user_id: str, version: int, *, limit: int = 50) -> Fetched:
+    """The state as it was at `version`; what was deleted since is null and `redacted`. Costs a read of the stream.
+
+    Raises `Invalid` for a version that the stream has not reached.
+    """
+    tables, at_ms, after = MemoryTables(STATE), None, 0
+    while after < version:
+        page = await log.read_stream(user_id, after=after, until=version)
+        if not page:
+            raise Invalid("The stream has not reached this version.", code="version_above_head")
+        for event in page:
+            tables.add(event.user_id, event.version, event.name, event.state)
+        after, at_ms = page[-1].version, codec.peek(page[-1]).at_ms
+    mark = mark_of("state", ("log", version))
+    objects = await _open(reader, user_id, _as_shown(tables, limit))
+    return Fetched(mark, objects.whole(version, at_ms))
+
+
+async def version_before(reader: Reader, user_id: str, at_ms: int) -> int:
+    """The last version strictly before a time in Unix milliseconds, 0 when there is none."""
+    rows = await reader.queries.fetch(BEFORE, {"user": user_id, "at_ms": at_ms})
+    return int(rows[0][0])
+
+
+async def fetch_memories(reader: Reader, user_id: str) -> Fetched:
+    return await _fetch_list(reader, user_id, lists.MEMORIES, "memories")
+
+
+async def fetch_notes(reader: Reader, user_id: str) -> Fetched:
+    return await _fetch_list(reader, user_id, lists.NOTES, "notes")
+
+
+async def fetch_preferences(reader: Reader, user_id: str) -> Fetched:
+    return await _fetch_list(reader, user_id, lists.PREFERENCES, "preferences")
+
+
+async def fetch_sessions(reader: Reader, user_id: str) -> Fetched:
+    return await _fetch_list(reader, user_id, lists.SESSIONS, "sessions")
+
+
+async def _fetch_list(reader: Reader, user_id: str, list_name: str, key: str) -> Fetched:
+    values = {"user": user_id, "list": list_name}
+    mark_row, rows = _split(await reader.queries.fetch(ONE_LIST, values))
+    mark = mark_of("state", None if mark_row is None else (mark_row.list, mark_row.changed_version))
+    objects = await _open(reader, user_id, rows)
+    return Fetched(mark, {key: objects.of_list(list_name), "version": mark.version})
+
+
+def _split(rows: Sequence[Row]) -> tuple[ObjectRow | None, list[ObjectRow]]:
+    """The mark's row, and the others."""
+    named = [ObjectRow(*row) for row in rows]
+    mark = next((row for row in named if row.kind == "mark"), None)
+    return mark, [row for row in named if row.kind != "mark"]
+
+
+def _at_ms(user_id: str, mark: ObjectRow) -> int | None:
+    if mark.version is None or mark.name is None or mark.state is None:
+        return None
+    return codec.peek(StoredEvent(0, user_id, mark.version, mark.name, mark.state)).at_ms
+
+
+def _as_shown(tables: MemoryTables, limit: int) -> list[ObjectRow]:
+    """What `NOW` selects, from rows in memory."""
+    names = [column.name for column in OBJECTS.all_columns]
+    rows: list[ObjectRow] = []
+    for key, row in tables.rows[OBJECTS.name].items():
+        whole: dict[str, Any] = dict(zip(names, (*key, *row), strict=True))
+        rows.append(ObjectRow(**{name: whole[name] for name in ObjectRow._fields}))
+    rows.sort(key=lambda row: row.ord)
+    messages = [row for row in rows if row.list == lists.MESSAGES][-limit:]
+    done = [row for row in rows if row.list == lists.TASKS_DONE][-TASKS_DONE_SHOWN:]
+    actions = {lists.ACTIONS + row.id for row in messages}
+    others = (lists.TASKS_OPEN, lists.MEMORIES, lists.NOTES, lists.PREFERENCES, lists.SESSIONS)
+    return [*messages, *done, *(row for row in rows if row.list in others or row.list in actions)]
+
+
+# --- to JSON ----------------------------------------------------------------------------------------------------
+
+
+async def _open(reader: Reader, user_id: str, rows: Iterable[ObjectRow]) -> _Objects:
+    ordered = sorted(rows, key=lambda row: row.ord)
+    stored = [
+        StoredEvent(0, user_id, row.version, row.name, row.state)
+        for row in ordered
+        if row.version is not None and row.name is not None and row.state is not None
+    ]
+    titles = [
+        StoredEvent(0, user_id, row.title_version, "ConversationRenamed", row.title_state)
+        for row in ordered
+        if row.title_version is not None and row.title_state is not None
+    ]
+    facts = await reader.open_rows(user_id, [*stored, *titles])
+    return _Objects(ordered, {fact.version: fact for fact in facts})
+
+
+class _Objects:
+    """Rows in order, with the facts that they are rendered from, by version."""
+
+    def __init__(self, rows: list[ObjectRow], facts: dict[int, Fact]) -> None:
+        self.rows = rows
+        self._facts = facts
+        self._actions: dict[str, list[Shown]] = {}
+        for row in rows:
+            if row.kind == "action" and row.list is not None:
+                self._actions.setdefault(row.list, []).append(self._shown(row))
+
+    def whole(self, version: int, last_at_ms: int | None) -> dict[str, Json]:
+        return {
+            "tasks": [*self.of_list(lists.TASKS_OPEN), *self.of_list(lists.TASKS_DONE)],
+            "notes": self.of_list(lists.NOTES),
+            "messages": self.of_list(lists.MESSAGES),
+            "preferences": self.of_list(lists.PREFERENCES),
+            "pinnedMemories": self.of_list(lists.MEMORIES),
+            "activeSessions": self.of_list(lists.SESSIONS),
+            "planCache": [],
+            "lastSnapshotTs": None if last_at_ms is None else last_at_ms // 1000,
+            "version": version,
+        }
+
+    def of_list(self, list_name: str) -> Json:
+        """Preferences as one object by key, all else as a list."""
+        rows = [row for row in self.rows if row.list == list_name]
+        return self._preferences(rows) if list_name == lists.PREFERENCES else [self._json(row) for row in rows]
+
+    def changes(self) -> dict[str, Json]:
+        keys = {
+            "task": "tasks",
+            "note": "notes",
+            "message": "messages",
+            "memory": "pinnedMemories",
+            "session": "activeSessions",
+            "conversation": "conversations",
+        }
+        shapes: dict[str, Json] = {key: [] for key in keys.values()}
+        for row in sorted(self.rows, key=lambda row: (row.changed_version, row.ord)):
+            if row.kind in keys:
+                shapes[keys[row.kind]].append(self._json(row))
+        return {**shapes, "preferences": self._preferences([row for row in self.rows if row.kind == "preference"])}
+
+    def _json(self, row: ObjectRow) -> dict[str, Json]:
+        if row.version is None:
+            return {"id": row.id, "deleted": True}
+        shown = self._shown(row)
+        match row.kind:
+            case "message":
+                return message_shape(shown, self._actions.get(lists.ACTIONS + row.id, []))
+            case "task":
+                return task_shape(shown)
+            case "memory":
+                return memory_shape(shown)
+            case "note":
+                return note_shape(shown)
+            case "session":
+                return session_json(row.id, opened_at_ms=shown.fact.meta.at_ms, version=shown.version)
+            case "conversation":
+                title = None if row.title_version is None else self._facts[row.title_version]
+                return conversation_shape(shown, title, archived=row.list == lists.CONVERSATIONS_ARCHIVED)
+            case _:
+                raise AssertionError(f"nobody shows a {row.kind}")
+
+    def _preferences(self, rows: list[ObjectRow]) -> dict[str, Json]:
+        values: dict[str, Json] = {}
+        for row in rows:
+            event = self._shown(row).fact.event
+            assert isinstance(event, PreferenceSet)
+            if event.content is not REDACTED:
+                values[event.content.key] = event.content.value
+        return values
+
+    def _shown(self, row: ObjectRow) -> Shown:
+        assert row.version is not None, f"{row.kind} {row.id} has no event"
+        return Shown(row.id, row.changed_version, self._facts[row.version])

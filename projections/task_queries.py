@@ -1,0 +1,95 @@
+"""Queries of the view `tasks`: lists with filters and paging, and one task.
+
+Due dates and tags are sealed, so these filters look at opened rows, page by page, of one user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.errors import NotFound
+from domain.ports import StoredEvent
+from domain.values import Json, Task, TaskStatus
+from infra.queries import Row
+from projections.reading import Fetched, Reader, decode_cursor, encode_cursor, mark_of
+from projections.shapes import Shown, task_of, task_shape
+
+ROWS_READ_AT_ONCE = 500
+
+PAGE = """WITH mark AS MATERIALIZED (SELECT source, coalesce(version, 0) AS at FROM view_mark('tasks', %(user)s))
+SELECT mark.source, mark.at, t.id, t.ord, t.changed_version, t.version, t.name, t.state
+FROM mark LEFT JOIN LATERAL (
+    SELECT id, ord, changed_version, version, name, state FROM tasks
+    WHERE user_id = %(user)s AND (%(status)s::text IS NULL OR status = %(status)s)
+      AND (ord, id) > (%(ord)s, %(id)s)
+    ORDER BY ord, id LIMIT %(limit)s
+) t ON true"""
+
+ONE = """SELECT m.source, coalesce(m.version, 0), t.id, t.ord, t.changed_version, t.version, t.name, t.state
+FROM view_mark('tasks', %(user)s) m LEFT JOIN tasks t ON t.user_id = %(user)s AND t.id = %(id)s"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFilter:
+    """`due_from` and `due_to` are dates or local times, both included; a task without due passes neither."""
+
+    status: TaskStatus | None = None
+    due_from: str | None = None
+    due_to: str | None = None
+    tag: str | None = None
+
+    def passes(self, task: Task) -> bool:
+        if self.tag is not None and self.tag not in task.tags:
+            return False
+        if self.due_from is None and self.due_to is None:
+            return True
+        if task.due is None:
+            return False
+        # A date in a bound covers its whole day, so each side is compared at the bound's precision.
+        after = self.due_from is None or task.due[: len(self.due_from)] >= self.due_from[: len(task.due)]
+        before = self.due_to is None or task.due[: len(self.due_to)] <= self.due_to
+        return after and before
+
+
+async def fetch_tasks(
+    reader: Reader, user_id: str, *, wanted: TaskFilter, limit: int = 100, cursor: str | None = None
+) -> Fetched:
+    """Tasks in the order in which they got their status; `nextCursor` while there are more."""
+    place: tuple[int, str] = (0, "")
+    if cursor is not None:
+        ord_, id_ = decode_cursor(cursor, int, str)
+        place = (ord_, id_)
+    found: list[Json] = []
+    while True:
+        values: dict[str, Any] = {"user": user_id, "status": wanted.status, "ord": place[0], "id": place[1]}
+        rows = await reader.queries.fetch(PAGE, {**values, "limit": ROWS_READ_AT_ONCE})
+        mark = mark_of("tasks", rows[0] if rows else None)
+        shown = await _open(reader, user_id, rows)
+        for row, task in shown:
+            content = task_of(task)
+            if content is not None and wanted.passes(content):
+                if len(found) == limit:
+                    return Fetched(mark, {"tasks": found, "nextCursor": encode_cursor(*place), "version": mark.version})
+                found.append(task_shape(task))
+            place = (int(row[3]), str(row[2]))
+        if len(shown) < ROWS_READ_AT_ONCE:
+            return Fetched(mark, {"tasks": found, "nextCursor": None, "version": mark.version})
+
+
+async def fetch_task(reader: Reader, user_id: str, task_id: str) -> Fetched:
+    """One task, which shows its own version. Raises `NotFound`."""
+    rows = await reader.queries.fetch(ONE, {"user": user_id, "id": task_id})
+    mark = mark_of("tasks", rows[0] if rows else None)
+    shown = await _open(reader, user_id, rows)
+    if not shown:
+        raise NotFound("There is no such task.", code="task_unknown")
+    return Fetched(mark, task_shape(shown[0][1]))
+
+
+async def _open(reader: Reader, user_id: str, rows: Sequence[Row]) -> list[tuple[Row, Shown]]:
+    kept = [row for row in rows if row[2] is not None]
+    stored = [StoredEvent(0, user_id, row[5], row[6], bytes(row[7])) for row in kept]
+    facts = await reader.open_rows(user_id, stored)
+    return [(row, Shown(row[2], row[4], fact)) for row, fact in zip(kept, facts, strict=True)]

@@ -1,0 +1,13 @@
+"""The list of all views. A new one is named here, and a migration creates its first build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from projections.chat import CHAT
+from projections.state import STATE
+from projections.tasks import TASKS
+from projections.usage import USAGE
+from projections.view import View
+
+VIEWS: Mapping[str, View] = {view.name: view for view in (STATE, CHAT, TASKS, USAGE)}

@@ -1,0 +1,85 @@
+"""Read-your-writes: waiting until a view shows a version of a user's stream.
+
+The version is mapped to a place in the log by one look-up. One poller a process serves all who wait, and rests while
+nobody does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from domain.errors import Invalid, Unavailable
+from infra.queries import Queries
+
+POLL_SECONDS = 0.003
+RETRY_AFTER_SECONDS = 1.0
+
+# The view's position, the user's head, and the place of the version that is asked for.
+LOOK = """SELECT (SELECT position FROM view_positions WHERE view = %(view)s),
+    (SELECT originator_version FROM log0_events
+     WHERE originator_id = %(user)s ORDER BY originator_version DESC LIMIT 1),
+    (SELECT notification_id FROM log0_events WHERE originator_id = %(user)s AND originator_version = %(version)s)"""
+
+POSITIONS = "SELECT view, position FROM view_positions"
+
+
+class Freshness:
+    """One a process; `aclose` ends its poller."""
+
+    def __init__(self, queries: Queries, *, poll_seconds: float = POLL_SECONDS) -> None:
+        self._queries = queries
+        self._poll_seconds = poll_seconds
+        self._waiting: dict[asyncio.Future[None], tuple[str, int]] = {}
+        self._poller: asyncio.Task[None] | None = None
+
+    async def wait_for(self, view: str, user_id: str, min_version: int, timeout_seconds: float) -> None:
+        """Returns once `view` shows `min_version` of the user.
+
+        Raises `Invalid` (`version_above_head`) for a version that the stream has not reached, and `Unavailable`
+        (`view_behind`) when the view does not come that far in time.
+        """
+        if min_version <= 0:
+            return
+        values = {"view": view, "user": user_id, "version": min_version}
+        position, head, target = (await self._queries.fetch(LOOK, values))[0]
+        if target is None:
+            raise Invalid(
+                f"The newest version is {head or 0}: nothing can be at version {min_version} yet.",
+                code="version_above_head",
+            )
+        if position is not None and position >= target:
+            return
+        shown = asyncio.get_running_loop().create_future()
+        self._waiting[shown] = (view, int(target))
+        self._start()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await shown
+        except TimeoutError:
+            raise Unavailable(
+                "The view has not come that far yet. Ask again in a moment.",
+                code="view_behind",
+                retry_after_seconds=RETRY_AFTER_SECONDS,
+            ) from None
+        finally:
+            self._waiting.pop(shown, None)
+
+    async def aclose(self) -> None:
+        if self._poller is not None:
+            self._poller.cancel()
+            await asyncio.gather(self._poller, return_exceptions=True)
+
+    def _start(self) -> None:
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll(), name="view-positions")
+
+    async def _poll(self) -> None:
+        while self._waiting:
+            # Whoever waits gives up by themselves when Postgres stays away.
+            with suppress(Unavailable):
+                positions = {view: int(position) for view, position in await self._queries.fetch(POSITIONS)}
+                for shown, (view, target) in self._waiting.items():
+                    if positions.get(view, -1) >= target and not shown.done():
+                        shown.set_result(None)
+            await asyncio.sleep(self._poll_seconds)

@@ -1,0 +1,80 @@
+"""The shared reader of the log's tail, with reads that return when the test says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import pytest
+from psycopg import AsyncConnection, OperationalError
+
+from domain.ports import StoredEvent
+from infra.event_log_tail import LogTail
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+Page = list[StoredEvent]
+
+
+class SlowLog:
+    """Each read sees the log as it is when it is asked, and answers when it is released."""
+
+    def __init__(self) -> None:
+        self.head = 0
+        self.held: dict[int, asyncio.Event] = {}  # by the position that is read after
+        self.waiting: set[int] = set()
+
+    async def read(self, after: int, limit: int) -> Page:
+        page = [StoredEvent(n, "00/user", n, "SessionOpened", b"{}") for n in range(after + 1, self.head + 1)]
+        if after in self.held:
+            self.waiting.add(after)
+            await self.held.pop(after).wait()
+        return page[:limit]
+
+    async def last_position(self) -> int:
+        return self.head
+
+    async def listen(self) -> AsyncConnection[object]:
+        raise OperationalError("there is no server")
+
+    def hold(self, after: int) -> asyncio.Event:
+        """The next read after this position waits for the event."""
+        return self.held.setdefault(after, asyncio.Event())
+
+
+async def positions(pages: AsyncGenerator[Page, None], count: int) -> list[int]:
+    got: list[int] = []
+    while len(got) < count:
+        got += [event.position for event in await anext(pages)]
+    return got
+
+
+async def test_a_follower_that_joins_between_two_reads_of_the_shared_reader_skips_nothing() -> None:
+    """Its own last read was slow; when it joins as the only one, the shared reader is already further on."""
+    log = SlowLog()
+    tail = LogTail(log.read, log.last_position, log.listen, poll_seconds=60.0)
+    log.head = 5
+    async with aclosing(tail.pages(0)) as other, aclosing(tail.pages(5)) as joining:
+        assert await positions(other, 5) == [1, 2, 3, 4, 5]
+        following = asyncio.ensure_future(positions(other, 5))
+        await until(lambda: bool(tail._followers))
+
+        joins = log.hold(5)
+        joined = asyncio.ensure_future(positions(joining, 7))
+        await until(lambda: log.waiting == {5})
+        log.head = 10
+        further = log.hold(10)
+        tail.poke()
+        assert await following == [6, 7, 8, 9, 10]
+        log.head = 12
+        tail.poke()
+        await until(lambda: log.waiting == {5, 10})
+        await other.aclose()
+
+        joins.set()
+        await until(lambda: bool(tail._followers))
+        further.set()
+        assert await joined == [6, 7, 8, 9, 10, 11, 12]
+    await tail.aclose()

@@ -1,0 +1,190 @@
+"""What the model asks for, checked: what holds becomes a deed, what does not becomes a sentence."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands.memory import ForgetMemory, PinMemory
+from commands.preferences import SetPreference
+from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask
+from domain.brain import Brain, MemoryState, TaskState
+from domain.ports import ToolCall
+from domain.values import Memory, Task
+from workers.intents import TOOLS
+from workers.output import ARGUMENTS, NotUnderstood, Proposal, Setting, first_object, read_arguments, read_call
+
+NOW = datetime(2025, 11, 19, 10, 0)  # a Wednesday
+
+
+def brain() -> Brain:
+    def task(title: str, version: int, **more: Any) -> TaskState:
+        return TaskState(task=Task(title=title, **more), created_from=None, created_at_ms=0, version=version)
+
+    return Brain(
+        tasks={
+            "t1": task("Call John", 1),
+            "t2": task("Call Mary", 2),
+            "t3": task("Pay rent", 3, due_at_ms=2_000),
+            "t4": task("Pay rent", 4, due_at_ms=1_000),
+            "t5": task("Old thing", 5, status="done"),
+            "t6": task("Made abroad", 6, timezone="Asia/Tokyo"),
+        },
+        memories={
+            "mem1": MemoryState(
+                memory=Memory(type="preference", key="favourite_airport", value="JFK"), pinned_at_ms=0, version=1
+            )
+        },
+    )
+
+
+def read(name: str, arguments: str) -> Proposal:
+    setting = Setting(brain=brain(), message_id="m_1", now=NOW, preference_ref=lambda key: f"ref of {key}")
+    return read_call(ToolCall("c", name, arguments), setting)
+
+
+def refused(name: str, arguments: str) -> str:
+    with pytest.raises(NotUnderstood) as caught:
+        read(name, arguments)
+    return caught.value.sentence
+
+
+def test_every_tool_that_is_offered_can_be_read_and_names_the_same_arguments() -> None:
+    assert {tool.name for tool in TOOLS} == set(ARGUMENTS)
+    for tool in TOOLS:
+        fields = ARGUMENTS[tool.name].__struct_fields__
+        assert set(tool.parameters["properties"]) == set(fields)
+        for described in tool.parameters["properties"].values():
+            assert described["type"] == "string"
+            assert described["description"]
+
+
+def test_a_task_is_made_with_its_date_worked_out_in_the_users_time() -> None:
+    proposal = read("create_task", '{"title": "call\\nJohn", "due_text": "tomorrow at 5", "priority": "high"}')
+    task = Task(title="call John", due="2025-11-20T17:00", priority="high")
+    assert proposal.deed == CreateTask(task=task, created_from="m_1")
+    assert proposal.payload == {"title": "call John", "due": "2025-11-20T17:00", "priority": "high"}
+
+
+def test_a_time_that_is_not_understood_stays_with_the_task() -> None:
+    proposal = read("create_task", '{"title": "call John", "due_text": "when the moon is full", "notes": "He knows."}')
+    assert isinstance(proposal.deed, CreateTask)
+    assert proposal.deed.task.due is None
+    assert proposal.deed.task.notes == "When: when the moon is full\nHe knows."
+    assert proposal.payload["dueText"] == "when the moon is full"
+
+
+def _update(task_id: str, **patch: str) -> UpdateTask:
+    return UpdateTask(task_id=task_id, patch=patch)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "deed"),
+    [
+        ("complete_task", '{"title": "call john"}', CompleteTask(task_id="t1")),
+        ("complete_task", '{"title": "John"}', CompleteTask(task_id="t1")),
+        ("complete_task", '{"title": "the task to call John today"}', CompleteTask(task_id="t1")),
+        ("complete_task", '{"title": "t2"}', CompleteTask(task_id="t2")),
+        ("complete_task", '{"title": "Pay rent"}', CompleteTask(task_id="t4")),
+        ("delete_task", '{"title": "Old thing"}', DeleteTask(task_id="t5")),
+        (
+            "update_task",
+            '{"title": "Call Mary", "new_title": "Write"}',
+            UpdateTask(task_id="t2", patch={"title": "Write"}),
+        ),
+        (
+            "update_task",
+            '{"title": "Mary", "due_text": "noon"}',
+            UpdateTask(task_id="t2", patch={"due": "2025-11-19T12:00"}),
+        ),
+        (
+            "update_task",
+            '{"title": "Made abroad", "due_text": "noon"}',
+            _update("t6", due="2025-11-19T12:00", timezone="UTC"),
+        ),
+        ("forget_memory", '{"key": "favourite airport"}', ForgetMemory(memory_id="mem1")),
+        ("forget_memory", '{"key": "Airport"}', ForgetMemory(memory_id="mem1")),
+    ],
+)
+def test_what_is_meant_is_looked_up_here(name: str, arguments: str, deed: Any) -> None:
+    assert read(name, arguments).deed == deed
+
+
+def test_a_memory_replaces_what_is_known_under_its_key_whatever_its_type() -> None:
+    deed = read("pin_memory", '{"key": "Favourite  airport", "value": "LHR", "type": "fact"}').deed
+    assert deed == PinMemory(type="preference", key="favourite_airport", value="LHR", message_id="m_1")
+
+
+def test_a_preference_is_kept_under_the_hash_of_its_key() -> None:
+    deed = read("set_preference", '{"key": "timezone", "value": "Europe/Berlin"}').deed
+    assert deed == SetPreference(key="timezone", preference_ref="ref of timezone", value="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "part"),
+    [
+        ("complete_task", '{"title": "call"}', "More than one task"),
+        ("complete_task", '{"title": "Old thing"}', "I found no task"),
+        ("delete_task", '{"title": "t_of_somebody_else"}', "I found no task"),
+        ("update_task", '{"title": "Call Mary"}', "what to change"),
+        ("update_task", '{"title": "Call Mary", "due_text": "soonish"}', "soonish"),
+        ("forget_memory", '{"key": "shoe size"}', "nothing about"),
+        ("create_task", '{"title": " \\u202e "}', "no title"),
+        ("launch_rocket", "{}", "does not exist"),
+    ],
+)
+def test_what_cannot_be_done_is_said(name: str, arguments: str, part: str) -> None:
+    assert part in refused(name, arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "null",
+        "[]",
+        "no JSON at all",
+        '{"title": ""}',
+        '{"title": 7}',
+        '{"title": "x", "userId": "u2"}',
+        '{"title": "x", "priority": "urgent"}',
+        '{"title": "' + "x" * 501 + '"}',
+        '{"title": "x"',
+        "{" * 100_000,
+        '{"title": "\\ud800"}',
+        "\ud800",
+    ],
+)
+def test_arguments_that_do_not_hold_lead_to_nothing(arguments: str) -> None:
+    assert "nothing was done" in refused("create_task", arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '```json\n{"title": "x"}\n```',
+        'Here you are: {"title": "x"} Enjoy!',
+        '"{\\"title\\": \\"x\\"}"',
+        '  {"title": "x"}\n',
+        '{"title": "x"}{"title": "y"}',
+    ],
+)
+def test_what_models_wrap_around_arguments_is_taken_off(arguments: str) -> None:
+    assert read("create_task", arguments).payload == {"title": "x"}
+
+
+@given(st.text(alphabet='{}"\\a:, ', max_size=60))
+def test_the_first_object_is_balanced_and_found_in_one_pass(text: str) -> None:
+    found = first_object(text)
+    assert found is None or (found in text and found[0] == "{" and found[-1] == "}")
+
+
+@given(st.text(max_size=200), st.sampled_from(sorted(ARGUMENTS)))
+def test_no_arguments_break_the_reader(arguments: str, name: str) -> None:
+    with suppress(NotUnderstood):
+        read_arguments(ToolCall("c", name, arguments))
