@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -69,9 +70,21 @@ HANDLERS = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class OpenApi:
+    """`feed` is the task that follows the log: without it caches go stale and streams fall silent."""
+
+    app: Edge
+    streams: HubRegistry
+    feed: asyncio.Task[None]
+
+
 @asynccontextmanager
-async def open_api(settings: Settings) -> AsyncIterator[tuple[Edge, HubRegistry]]:
-    """The ASGI application and its streams, for as long as the block runs. Servers behind it may be away."""
+async def open_api(settings: Settings, *parts: health.Part) -> AsyncIterator[OpenApi]:
+    """The ASGI application and its streams, for as long as the block runs. `parts` are looked at for readiness too.
+
+    Raises `MasterKeyError`, and `Unavailable` when Postgres is away: nothing can be opened without keys.
+    """
     async with AsyncExitStack() as stack:
         bus = NatsBus(settings, name="api")
         await bus.start()
@@ -98,11 +111,11 @@ async def open_api(settings: Settings) -> AsyncIterator[tuple[Edge, HubRegistry]
         )
         registry = _registry(side, bus, views, presence, generation)
         side.feed.add(registry)
-        await stack.enter_async_context(run_feed(side))
+        feed = await stack.enter_async_context(run_feed(side))
         timers = asyncio.create_task(registry.run(), name="stream timers")
         stack.push_async_callback(_cancelled, timers)
         stack.push_async_callback(registry.aclose)
-        app = _application(services, registry, _health(side, bus))
+        app = _application(services, registry, _health(side, bus, parts))
         http = await stack.enter_async_context(httpx.AsyncClient())
         authenticator = authenticator_from_settings(settings, side.clock, http)
         edge = Edge(
@@ -113,7 +126,7 @@ async def open_api(settings: Settings) -> AsyncIterator[tuple[Edge, HubRegistry]
             cors=Cors(settings.cors_origins),
             tickets=tickets,
         )
-        yield edge, registry
+        yield OpenApi(edge, registry, feed)
 
 
 def _registry(side: WriteSide, bus: NatsBus, views: Views, presence: PostgresPresence, generation: str) -> HubRegistry:
@@ -150,7 +163,7 @@ def _application(services: Services, registry: HubRegistry, checks: health.Healt
     )
 
 
-def _health(side: WriteSide, bus: NatsBus) -> health.Health:
+def _health(side: WriteSide, bus: NatsBus, parts: Sequence[health.Part]) -> health.Health:
     async def postgres() -> str | None:
         await side.log.last_position()
         return None
@@ -172,6 +185,7 @@ def _health(side: WriteSide, bus: NatsBus) -> health.Health:
             health.Part("migrations", migrations, essential=True),
             health.Part("keys", keys, essential=True),
             health.Part("nats", nats),
+            *parts,
         ]
     )
 

@@ -7,7 +7,6 @@ comes back with its cursor.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Literal
 
 from api.frames import Encoded, Reply
@@ -24,7 +23,7 @@ class Channel:
     __slots__ = ("_bytes", "_bytes_max", "_frames", "_frames_max", "_interrupted", "_waiter", "ended")
 
     def __init__(self, *, frames_max: int, bytes_max: int = BUFFER_BYTES_MAX) -> None:
-        self._frames: deque[Encoded] = deque()
+        self._frames: list[Encoded] = []  # mostly empty; a deque would weigh more than all the rest of a client
         self._frames_max = frames_max
         self._bytes = 0
         self._bytes_max = bytes_max
@@ -50,14 +49,14 @@ class Channel:
             return
         self.ended = reason
         if discard:
-            self._frames.clear()
+            self._frames = []
         if last is not None:
             self._frames.append(last)
         self._wake()
 
     def discard_frames(self) -> None:
         """Drop what waits, but for answers: nobody else would give those again."""
-        self._frames = deque(frame for frame in self._frames if isinstance(frame, Reply))
+        self._frames = [frame for frame in self._frames if isinstance(frame, Reply)]
         self._bytes = sum(len(frame.sse) for frame in self._frames)
 
     def interrupt(self) -> None:
@@ -76,12 +75,16 @@ class Channel:
             finally:
                 self._waiter = None
         self._interrupted = False
-        batch: list[Encoded] = []
-        size = 0
-        while self._frames and size < BATCH_BYTES_MAX:
-            frame = self._frames.popleft()
-            batch.append(frame)
+        if self._bytes <= BATCH_BYTES_MAX:
+            batch, self._frames, self._bytes = self._frames, [], 0
+            return batch
+        count = size = 0
+        for frame in self._frames:
+            count += 1
             size += len(frame.sse)
+            if size >= BATCH_BYTES_MAX:
+                break
+        batch, self._frames = self._frames[:count], self._frames[count:]
         self._bytes = max(0, self._bytes - size)
         return batch
 

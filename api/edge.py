@@ -14,18 +14,10 @@ import httpx
 from litestar import Litestar, Request
 from litestar.exceptions import WebSocketDisconnect
 
-from api.auth import Authenticator, AuthError, KeysUnavailable, Principal, authenticator_from_settings
+from api.auth import Authenticator, AuthError, Principal, authenticator_from_settings
 from api.body_gate import BodyGate, ClientGone, Receive
 from api.headers import Cors, complete, is_secure
-from api.problems import (
-    NOT_FOUND,
-    UNAUTHORIZED,
-    Problem,
-    Refused,
-    method_not_allowed,
-    problem_of,
-    unavailable,
-)
+from api.problems import NOT_FOUND, Problem, Refused, method_not_allowed, problem_of
 from api.query import parse_query, refuse_undeclared
 from api.request import Call, RequestIds, attach, call_of, idempotency_key_of, single_headers
 from api.routing import Routes
@@ -239,14 +231,10 @@ class Edge:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _problem(self, call: Call, error: Exception) -> Problem:
-        if isinstance(error, KeysUnavailable):
-            _log_refusal(call, str(error))
-            return unavailable("The keys that tokens are checked with can't be fetched now.", code="auth_unavailable")
+        problem = problem_of(error, call.body)
         if isinstance(error, AuthError):
             _log_refusal(call, str(error))
-            return UNAUTHORIZED
-        problem = problem_of(error, call.body)
-        if problem.status >= 500:
+        elif problem.status >= 500:
             _log_failure(call, error)
         elif problem.status in (403, 429):
             _log_refusal(call, problem.code)

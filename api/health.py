@@ -18,7 +18,7 @@ CHECK_SECONDS_MAX = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`check` gives None when all is well, else what is wrong in a word or two. An `essential` part's failure is 503."""
+    """`check` gives None when all is well, else what is wrong, in a word or two. Failing `essential` ones are 503."""
 
     name: str
     check: Callable[[], Awaitable[str | None]]

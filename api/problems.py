@@ -17,6 +17,7 @@ import pydantic
 from litestar.exceptions import HTTPException, ValidationException
 
 from api.field_errors import FieldError, of_litestar, of_pydantic
+from api.tokens import AuthError, KeysUnavailable
 from domain import errors as failures
 from domain.values import Json
 
@@ -213,6 +214,10 @@ _TABLE: dict[type[BaseException], Callable[[BaseException], Problem]] = {
     failures.KeyReused: _of_domain(422),
     failures.TooMany: _of_domain(429, retry=True),
     failures.Unavailable: _of_domain(503, retry=True),
+    AuthError: _always(UNAUTHORIZED),
+    KeysUnavailable: _always(
+        unavailable("The keys that tokens are checked with can't be fetched now.", code="auth_unavailable")
+    ),
     HTTPException: _of_http,
     psycopg.OperationalError: _AWAY,
     psycopg.InterfaceError: _AWAY,

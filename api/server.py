@@ -84,15 +84,22 @@ class Server(uvicorn.Server):
     uvicorn alone waits for open streams before it tells the application that it stops, which is never.
     """
 
-    def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Drain, started: Callable[[], None] = lambda: None) -> None:
+        """`started` is called once connections are accepted."""
         super().__init__(config)
         self._drain = drain
+        self._tell_started = started
 
     @property
     def port(self) -> int:
         """The port that it listens on, once it has started: the one asked for, or what 0 became."""
         address = self.servers[0].sockets[0].getsockname()
         return int(address[1])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._tell_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:

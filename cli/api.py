@@ -3,35 +3,92 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+from dataclasses import replace
 
 import click
+import uvloop
 
-from api.app import open_api
-from api.server import Server, server_config
+from api.app import OpenApi, open_api
+from api.health import Part
+from api.server import Server, server_config_from_settings
+from domain.errors import Unavailable
+from infra.clock import system_clock
 from infra.ids import new_id
-from infra.local_keys import with_auth_dev_secret
+from infra.keys import MasterKeyError
 from infra.settings import Settings
-from infra.telemetry import configure_logging
+from infra.telemetry import configure_logging, get_logger
+from workers.llm import make_model
+
+STORE_AWAY_SECONDS = 0.5  # between two tries to open while the store is away
+MODEL_CHECK_SECONDS = 30.0  # a readiness probe must not become a call of the provider each second
+
+logger = get_logger("cli.api")
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Default: MICROCOS_PORT; 0 takes a free one.")
 def api(port: int | None) -> None:
     """Serve HTTP. Any number of these processes may run."""
-    settings = with_auth_dev_secret(Settings.load())
+    settings = Settings.load()
     configure_logging(settings, "api")
-    asyncio.run(_serve(settings, settings.port if port is None else port))
+    try:
+        is_ok = uvloop.run(_run(settings, settings.port if port is None else port))
+    except MasterKeyError as error:
+        raise click.ClickException(str(error)) from error
+    if not is_ok:
+        sys.exit(1)
 
 
-async def _serve(settings: Settings, port: int) -> None:
-    async with open_api(settings) as (app, streams):
-        config = server_config(
-            app, host=settings.host, port=port, new_id=new_id, graceful_seconds_max=round(settings.drain_seconds)
-        )
-        server = Server(config, streams.drain)
-        serving = asyncio.create_task(server.serve())
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.01)
-        if server.started:
-            click.echo(f"ready api http://{settings.host}:{server.port}")
-        await serving
+async def _run(settings: Settings, port: int) -> bool:
+    """Whether it ended because it was told to. Waits for the store, as whoever starts us may start it later."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    model = ModelHealth(settings)
+    try:
+        while not stop.is_set():
+            try:
+                async with open_api(settings, Part("model", model.check)) as opened:
+                    return await _serve(opened, settings, port)
+            except Unavailable:
+                logger.warning("api.store_away")
+                await asyncio.sleep(STORE_AWAY_SECONDS)
+        return True
+    finally:
+        await model.aclose()
+
+
+async def _serve(opened: OpenApi, settings: Settings, port: int) -> bool:
+    """Whether it ended because it was told to. The server takes the signals from here on."""
+    config = server_config_from_settings(opened.app, replace(settings, port=port), new_id)
+    server = Server(config, opened.streams.drain, lambda: click.echo(f"ready api http://{settings.host}:{server.port}"))
+    serving = asyncio.create_task(server.serve())
+    await asyncio.wait([serving, opened.feed], return_when=asyncio.FIRST_COMPLETED)
+    feed_ended = opened.feed.done()
+    if feed_ended:
+        logger.error("api.feed_ended", exc_info=opened.feed.exception())
+    server.should_exit = True
+    await serving
+    return not feed_ended
+
+
+class ModelHealth:
+    """Whether the model can be reached, asked at most every half minute."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._model = make_model(settings)
+        self._clock = system_clock(settings)
+        self._asked_at = -MODEL_CHECK_SECONDS
+        self._found: str | None = None
+
+    async def check(self) -> str | None:
+        if self._clock.monotonic() - self._asked_at >= MODEL_CHECK_SECONDS:
+            self._asked_at = self._clock.monotonic()
+            # The line may hold a URL with a key in it, and this is public.
+            self._found = None if await self._model.check() is None else "away"
+        return self._found
+
+    async def aclose(self) -> None:
+        await self._model.aclose()

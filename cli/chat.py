@@ -125,7 +125,7 @@ class Talk:
                         return ended
                 return None
 
-            ended = await self._patiently(read_on)
+            ended: bool | None = await self._patiently(read_on)
             if ended is not None:
                 return ended
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import click
@@ -32,16 +33,21 @@ COMMANDS = {
 }
 
 
+def available() -> dict[str, Entry]:
+    """Those whose module is there, which is found out without importing it."""
+    return {name: entry for name, entry in COMMANDS.items() if find_spec(entry.module)}
+
+
 class WrongSettings(click.ClickException):
     exit_code = 2
 
 
 class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(available())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = COMMANDS.get(cmd_name)
+        entry = available().get(cmd_name)
         if entry is None:
             return None
         command = getattr(import_module(entry.module), entry.function)
@@ -50,7 +56,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.text) for name, entry in COMMANDS.items()])
+            formatter.write_dl([(name, entry.text) for name, entry in available().items()])
 
     def invoke(self, ctx: click.Context) -> object:
         try:
