@@ -28,7 +28,7 @@ from tests.support.histories import PlainKeys, random_history
 FOLDER = Path(__file__).parent / "histories"
 HISTORIES = sorted(FOLDER.glob("*.json"))
 USER = "07/7a1c1f5e-3f07-4a36-b7cb-7a2f0f6f4d55"
-STEPS = 200
+STEPS = 400
 
 
 def rows_of(history: dict[str, Any]) -> list[StoredEvent]:
