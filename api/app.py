@@ -77,6 +77,7 @@ class OpenApi:
     app: Edge
     streams: HubRegistry
     feed: asyncio.Task[None]
+    side: WriteSide
 
 
 @asynccontextmanager
@@ -126,7 +127,7 @@ async def open_api(settings: Settings, *parts: health.Part) -> AsyncIterator[Ope
             cors=Cors(settings.cors_origins),
             tickets=tickets,
         )
-        yield OpenApi(edge, registry, feed)
+        yield OpenApi(edge, registry, feed, side)
 
 
 def _registry(side: WriteSide, bus: NatsBus, views: Views, presence: PostgresPresence, generation: str) -> HubRegistry:

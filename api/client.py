@@ -10,6 +10,7 @@ from api.frames import Encoded, ending_frame
 
 ABORT_EXTENSION = "microcos.abort"  # in an ASGI scope: drops the connection with all that is unsent
 CUT_SECONDS = 1.0  # how long a client may take to read its last frame
+LAGGED_CUT_SECONDS = 5.0  # and one that was slow already, with the connection's own buffers full
 
 
 class Client:
@@ -37,14 +38,15 @@ class Client:
         return False
 
     def end(self, reason: End, name: str | None = None, *, version: int = 0, retry_ms: int | None = None) -> None:
-        """Send the frame called `name` as the last one and end, within `CUT_SECONDS` at the latest."""
+        """Send the frame called `name` as the last one and end; the connection is cut if that takes too long."""
         if self.channel.ended is not None:
             return
         last = None if name is None else Encoded(ending_frame(name, version), retry_ms=retry_ms)
         # While the past is still being sent, what waits here lies beyond a gap; a lagging client gets no half either.
         self.channel.end(reason, last, discard=self.replaying or reason in ("lagged", "left"))
         if reason != "left":
-            self._cutting = asyncio.get_running_loop().call_later(CUT_SECONDS, self.cut)
+            seconds = LAGGED_CUT_SECONDS if reason == "lagged" else CUT_SECONDS
+            self._cutting = asyncio.get_running_loop().call_later(seconds, self.cut)
 
     def finished(self) -> None:
         """The connection is over: nothing is left to cut."""

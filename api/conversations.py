@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, delete, get, patch
+from litestar.params import FromPath
 
 from api.queries import Views, answer_query
 from api.query import integer
@@ -15,7 +16,6 @@ from commands.conversations import ChangeConversation, DeleteConversation
 from commands.handle import Answer, Outcome
 from domain.errors import Invalid
 from domain.values import Json
-from infra import codec
 from projections.chat_queries import fetch_conversations, fetch_messages
 from projections.reading import Fetched
 
@@ -46,13 +46,13 @@ async def list_conversations(request: Request[Any, Any, Any]) -> Response[bytes]
     tags=["conversations"],
     opt={"query": PAGE},
 )
-async def list_messages(request: Request[Any, Any, Any], conversation_id: str) -> Response[bytes]:
+async def list_messages(request: Request[Any, Any, Any], conversation_id: FromPath[str]) -> Response[bytes]:
     """The newest messages, oldest first; `nextCursor` leads back through all history."""
     query = call_of(request).query
     limit = integer(query, "limit", default=50, minimum=1, maximum=500) or 50
 
     async def fetch(views: Views, user: User) -> Fetched:
-        ref = codec.ref("c", conversation_id, user.keys)
+        ref = user.keys.ref("conversation", conversation_id)
         return await fetch_messages(views.reader, user.user_id, ref, limit=limit, cursor=query.get("cursor"))
 
     return await answer_query(request, fetch, view="chat")
@@ -64,12 +64,12 @@ async def list_messages(request: Request[Any, Any, Any], conversation_id: str) -
     opt={"body": ConversationIn},
     tags=["conversations"],
 )
-async def change_conversation(request: Request[Any, Any, Any], conversation_id: str) -> Response[bytes]:
+async def change_conversation(request: Request[Any, Any, Any], conversation_id: FromPath[str]) -> Response[bytes]:
     """Rename, archive or restore; what is left out stays as it is."""
     services, call, user = await caller(request)
     body = call.read(ConversationIn)
     check_body_user(body, user)
-    ref = codec.ref("c", conversation_id, user.keys)
+    ref = user.keys.ref("conversation", conversation_id)
 
     def answer(outcome: Outcome) -> Answer:
         known = outcome.after.conversations[ref]
@@ -90,12 +90,12 @@ async def change_conversation(request: Request[Any, Any, Any], conversation_id: 
 @delete(
     "/conversations/{conversation_id:str}", operation_id="deleteConversation", status_code=200, tags=["conversations"]
 )
-async def delete_conversation(request: Request[Any, Any, Any], conversation_id: str) -> Response[bytes]:
+async def delete_conversation(request: Request[Any, Any, Any], conversation_id: FromPath[str]) -> Response[bytes]:
     """Delete a conversation for good: its text can't be read again by anybody. What it made, stays."""
     services, call, user = await caller(request)
 
     def answer(outcome: Outcome) -> Answer:
         return Answer(body={"id": conversation_id, "deleted": True, "version": outcome.after.version})
 
-    command = DeleteConversation(conversation_ref=codec.ref("c", conversation_id, user.keys))
+    command = DeleteConversation(conversation_ref=user.keys.ref("conversation", conversation_id))
     return await run(services, user, call, command, answer)

@@ -122,7 +122,7 @@ def reset_frame(
 
 
 def state_frame(version: int, patch: dict[str, Json]) -> Frame:
-    return Frame("state.updated", {**patch, "type": "state.updated", "version": version})
+    return Frame("state.updated", {"type": "state.updated", "version": version, **patch})
 
 
 def ending_frame(name: str, version: int) -> Frame:

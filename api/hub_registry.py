@@ -19,7 +19,7 @@ from api.presence_writes import PresenceWrites
 from domain.errors import NotFound, TooMany, Unavailable
 from domain.events import Fact
 from infra.ids import random_below
-from infra.telemetry import gauge
+from infra.telemetry import gauge, get_logger, hashed
 
 TICK_SECONDS = 1.0
 LINGER_SECONDS = 5.0  # a client that comes back finds its hub as it left it
@@ -27,6 +27,7 @@ CLOSE_SECONDS_MAX = 1.0
 RETRY_MS_MIN = 500
 RETRY_MS_SPREAD = 2_500
 
+logger = get_logger("api.hub_registry")
 _streams = gauge("microcos_streams", "Open SSE streams and WebSockets.")
 
 
@@ -73,8 +74,16 @@ class HubRegistry:
 
     def receive(self, user_id: str, facts: Sequence[Fact]) -> None:
         entry = self._entries.get(user_id)
-        if entry is not None:
+        if entry is None:
+            return
+        try:
             entry.hub.receive_facts(facts)
+        except Exception:
+            # The feed serves everybody: what one user's stream can't digest must not end it.
+            logger.exception("stream.hub_failed", user=hashed(user_id))
+            for client in list(entry.hub.clients):
+                client.end("broken", "server.closing", version=entry.hub.version)
+            self._close(user_id)
 
     # --- clients ------------------------------------------------------------------------------------------------
 

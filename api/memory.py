@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, delete, get, post
+from litestar.params import FromPath
 
 from api.queries import answer_query
 from api.schemas import PinIn
@@ -39,7 +40,7 @@ async def list_memories(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @delete("/memory/{memory_id:str}", operation_id="forgetMemory", status_code=200, tags=["memory"])
-async def forget_memory(request: Request[Any, Any, Any], memory_id: str) -> Response[bytes]:
+async def forget_memory(request: Request[Any, Any, Any], memory_id: FromPath[str]) -> Response[bytes]:
     """Forget a memory."""
     services, call, user = await caller(request)
 

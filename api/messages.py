@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from litestar import Request, Response, post
+from litestar.params import FromPath
 
 from api.cursor import Cursor
 from api.schemas import EmptyBody, MessageIn
@@ -15,7 +16,6 @@ from commands.handle import Answer, Outcome
 from commands.messages import PostMessage, RegenerateReply, StopReply
 from domain.events import MessageReceived, ReplyRequested
 from domain.values import REDACTED, Json
-from infra import codec
 
 
 @post("/message", operation_id="postMessage", status_code=202, opt={"body": MessageIn}, tags=["chat"])
@@ -32,7 +32,7 @@ async def post_message(request: Request[Any, Any, Any]) -> Response[bytes]:
 @post(
     "/message/{message_id:str}/stop", operation_id="stopReply", status_code=200, opt={"body": EmptyBody}, tags=["chat"]
 )
-async def stop_reply(request: Request[Any, Any, Any], message_id: str) -> Response[bytes]:
+async def stop_reply(request: Request[Any, Any, Any], message_id: FromPath[str]) -> Response[bytes]:
     """Stop the reply with this id, or to the message with this id. 202 while its worker still ends it."""
     services, call, user = await caller(request)
     check_body_user(call.read(EmptyBody), user)
@@ -46,7 +46,7 @@ async def stop_reply(request: Request[Any, Any, Any], message_id: str) -> Respon
     opt={"body": EmptyBody},
     tags=["chat"],
 )
-async def regenerate_reply(request: Request[Any, Any, Any], message_id: str) -> Response[bytes]:
+async def regenerate_reply(request: Request[Any, Any, Any], message_id: FromPath[str]) -> Response[bytes]:
     """Ask for the reply again. The new one has a new id and supersedes the old one."""
     services, call, user = await caller(request)
     check_body_user(call.read(EmptyBody), user)
@@ -59,8 +59,8 @@ def message_command(body: MessageIn, user: User) -> PostMessage:
         channel=body.channel,
         text=body.text,
         conversation_id=conversation_id,
-        conversation_ref=codec.ref("c", conversation_id, user.keys),
-        context_ids=tuple((given, codec.ref("n", given, user.keys)) for given in body.contextIds),
+        conversation_ref=user.keys.ref("conversation", conversation_id),
+        context_ids=tuple((given, user.keys.ref("note", given)) for given in body.contextIds),
         client_message_id=body.clientMessageId,
         session_id=body.sessionId,
         language=body.language,

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from litestar import Request, Response, delete, get, post
+from litestar.params import FromPath
 
 from api.queries import answer_query
 from api.schemas import NoteIn
@@ -15,7 +16,6 @@ from commands.notes import AddNote, DeleteNote
 from domain.events import NoteAdded
 from domain.frames import note_json
 from domain.values import REDACTED
-from infra import codec
 from projections.state_queries import fetch_notes
 
 
@@ -27,7 +27,7 @@ async def add_note(request: Request[Any, Any, Any]) -> Response[bytes]:
     check_body_user(body, user)
     # Sent again with the same key, the note must get the same id: it is derived from what the request was.
     note_id = body.id or f"n_{hashlib.sha256((call.idempotency_key or call.request_id).encode()).hexdigest()[:32]}"
-    command = AddNote(note_id=note_id, note_ref=codec.ref("n", note_id, user.keys), text=body.text, title=body.title)
+    command = AddNote(note_id=note_id, note_ref=user.keys.ref("note", note_id), text=body.text, title=body.title)
 
     def answer(outcome: Outcome) -> Answer:
         fact = next(fact for fact in outcome.facts if isinstance(fact.event, NoteAdded))
@@ -53,12 +53,12 @@ async def list_notes(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @delete("/notes/{note_id:str}", operation_id="deleteNote", status_code=200, tags=["notes"])
-async def delete_note(request: Request[Any, Any, Any], note_id: str) -> Response[bytes]:
+async def delete_note(request: Request[Any, Any, Any], note_id: FromPath[str]) -> Response[bytes]:
     """Delete a note for good: its text can't be read again by anybody."""
     services, call, user = await caller(request)
 
     def answer(outcome: Outcome) -> Answer:
         return Answer(body={"id": note_id, "deleted": True, "version": outcome.after.version})
 
-    command = DeleteNote(note_id=note_id, note_ref=codec.ref("n", note_id, user.keys))
+    command = DeleteNote(note_id=note_id, note_ref=user.keys.ref("note", note_id))
     return await run(services, user, call, command, answer)

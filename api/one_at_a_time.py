@@ -20,6 +20,7 @@ class OneAtATime:
         self._retry_seconds = retry_seconds
         self._wanted = False
         self._task: asyncio.Task[None] | None = None
+        self._is_away_told = False
 
     def request(self) -> None:
         self._wanted = True
@@ -44,9 +45,11 @@ class OneAtATime:
             self._wanted = False
             try:
                 await self._work()
+                self._is_away_told = False
             except Unavailable as error:
-                logger.warning("live.store_away", code=error.code)
-                self._wanted = True
+                if not self._is_away_told:
+                    logger.warning("live.store_away", code=error.code)
+                self._is_away_told = self._wanted = True
                 await asyncio.sleep(self._retry_seconds)
             except Exception:
                 # One user's broken work must not be silent, and must not spin.

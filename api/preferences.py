@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from litestar import Request, Response, get, put
+from litestar.params import FromPath
 
 from api.queries import answer_query
 from api.schemas import PreferenceIn
@@ -13,7 +14,6 @@ from api.services import caller, check_body_user, run
 from commands.handle import Answer, Outcome
 from commands.preferences import SetPreference
 from domain.errors import Invalid
-from infra import codec
 from projections.state_queries import fetch_preferences
 
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
@@ -26,14 +26,14 @@ async def list_preferences(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @put("/preferences/{key:str}", operation_id="setPreference", opt={"body": PreferenceIn}, tags=["preferences"])
-async def set_preference(request: Request[Any, Any, Any], key: str) -> Response[bytes]:
+async def set_preference(request: Request[Any, Any, Any], key: FromPath[str]) -> Response[bytes]:
     """Set one preference. `timezone`, `workHours`, `notifications` and `travel` are checked; others are free JSON."""
     services, call, user = await caller(request)
     body = call.read(PreferenceIn)
     check_body_user(body, user)
     if KEY.fullmatch(key) is None:
         raise Invalid("A preference's key is a letter and up to 63 letters, digits or _ . : -", code="key_invalid")
-    ref = codec.ref("p", key, user.keys)
+    ref = user.keys.ref("preference", key)
 
     def answer(outcome: Outcome) -> Answer:
         known = outcome.after.preferences[ref]

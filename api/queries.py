@@ -45,7 +45,8 @@ class Views:
         await self.wait_for("state", user_id, until)
         fetched = await fetch_changes(self.reader, user_id, since=since, limit=CHANGES_IN_A_FRAME_MAX)
         patch = {name: value for name, value in fetched.body.items() if value and name not in ("version", "more")}
-        return fetched.mark.version, patch
+        # Of very many changes this is the first part: the next look goes on after it.
+        return int(fetched.body["version"]), patch
 
     async def with_presence(self, user_id: str, sessions: Json) -> Json:
         """Sessions with when they were last seen and whether a client listens now."""

@@ -126,18 +126,27 @@ class _Conversation:
         self._resume: tuple[Cursor, Reply] | None = None
 
     async def run(self, cursor: Cursor | None, receive: Any, send: Any) -> None:
-        sender = asyncio.create_task(self._send_frames(cursor, send))
+        sender = asyncio.create_task(self._send_until_the_end(cursor, send))
         try:
             code = await self._read_commands(receive)
             self._client.end("left")
-            with suppress(OSError):  # the client was gone before the last frame
-                await sender
+            await sender
             if code is not None and self._client.channel.ended == "left":
                 await send({"type": "websocket.close", "code": code})
         finally:
             sender.cancel()
 
     # --- down -----------------------------------------------------------------------------------------------------
+
+    async def _send_until_the_end(self, cursor: Cursor | None, send: Any) -> None:
+        try:
+            await self._send_frames(cursor, send)
+        except OSError:
+            return  # the client was gone before the last frame
+        except Exception as error:
+            logger.error("request failed", exc_info=error)
+            self._client.end("broken")
+            await send({"type": "websocket.close", "code": BROKEN})
 
     async def _send_frames(self, cursor: Cursor | None, send: Any) -> None:
         client = self._client

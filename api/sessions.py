@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, delete, get, post
+from litestar.params import FromPath
 
 from api.messages import stream_url
 from api.queries import Views, answer_query
@@ -46,7 +47,7 @@ async def list_sessions(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @delete("/sessions/{session_id:str}", operation_id="closeSession", status_code=200, tags=["sessions"])
-async def close_session(request: Request[Any, Any, Any], session_id: str) -> Response[bytes]:
+async def close_session(request: Request[Any, Any, Any], session_id: FromPath[str]) -> Response[bytes]:
     """Close a session. Its streams end."""
     services, call, user = await caller(request)
 

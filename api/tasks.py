@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from litestar import Request, Response, get, post
+from litestar.params import FromPath
 
 from api.queries import Views, answer_query
 from api.query import integer
@@ -137,7 +138,7 @@ def _filter(query: Mapping[str, str]) -> TaskFilter:
 
 
 @get("/tasks/{task_id:str}", operation_id="getTask", tags=["tasks"], opt={"query": ("min_version",)})
-async def get_task(request: Request[Any, Any, Any], task_id: str) -> Response[bytes]:
+async def get_task(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
     """One task, at its own version."""
     return await answer_query(
         request, lambda views, user: fetch_task(views.reader, user.user_id, task_id), view="tasks"

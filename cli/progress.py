@@ -6,7 +6,7 @@ import sys
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from domain.ports import Clock
 
@@ -14,7 +14,7 @@ LINE_SECONDS = 1.0
 
 
 class WorkProgress:
-    """Phases one after the other, each with a count of events where it has one. A context manager."""
+    """Phases one after the other, with the events that each has read, and their rate. A context manager."""
 
     def __init__(self, title: str, clock: Clock, *, console: Console | None = None) -> None:
         self._title = title
@@ -22,7 +22,8 @@ class WorkProgress:
         self._console = console or Console(stderr=True)
         self._bar = _Bar(title, self._console) if self._console.is_terminal else None
         self._phase = ""
-        self._done = self._total = self._read = 0
+        self._events = self._read = 0
+        self._part = 0.0
         self._began = self._told = clock.monotonic()
 
     def __enter__(self) -> WorkProgress:
@@ -36,34 +37,38 @@ class WorkProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def phase(self, phase: str, *, done: int = 0, total: int = 0) -> None:
-        self._phase, self._done, self._total, self._read = phase, done, total, 0
+    def phase(self, phase: str, *, events: int = 0) -> None:
+        """About as many events are to be read in this phase; 0 where it reads none, or nobody knows."""
+        self._phase, self._events, self._read, self._part = phase, events, 0, 0.0
         self._began = self._told = self._clock.monotonic()
         if self._bar is not None:
-            self._bar.phase(phase, done, total)
+            self._bar.phase(phase)
         else:
             self._say()
 
-    def advance(self, events: int) -> None:
-        self._done += events
+    def advance(self, events: int, part: float | None = None) -> None:
+        """So many more were read; `part` of the phase, 0 to 1, is done where that is known better than by them."""
         self._read += events
+        if part is None:
+            part = self._read / self._events if self._events else 0.0
+        self._part = min(1.0, part)
         now = self._clock.monotonic()
         if self._bar is not None:
-            self._bar.advance(self._done, self._rate(now))
+            self._bar.advance(self._part, f"{self._read:,} events, {self._rate(now):,.0f} events/s")
         elif now - self._told >= LINE_SECONDS:
             self._told = now
             self._say()
 
     def _rate(self, now: float) -> float:
-        """Events a second in this phase, those that were read before not counted."""
+        """Events a second in this phase."""
         return self._read / max(now - self._began, 0.001)
 
     def _say(self) -> None:
         line = f"{self._title}: {self._phase}"
-        if self._total or self._done:
-            line += f" {self._done:,} of {max(self._total, self._done):,} events"
+        if self._events:
+            line += f" {self._part:.0%} of {self._events:,} events"
         if self._read:
-            line += f", {self._rate(self._clock.monotonic()):,.0f} events/s"
+            line += f", {self._read:,} read, {self._rate(self._clock.monotonic()):,.0f} events/s"
         print(line, file=sys.stderr, flush=True)
 
 
@@ -72,8 +77,8 @@ class _Bar:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[detail]}"),
             TimeElapsedColumn(),
             console=console,
         )
@@ -84,14 +89,17 @@ class _Bar:
         self._progress.start()
 
     def stop(self) -> None:
+        self._end()
         self._progress.stop()
 
-    def phase(self, phase: str, done: int, total: int) -> None:
-        if self._task is not None:
-            self._progress.update(self._task, total=self._progress.tasks[-1].completed or 1)
-            self._progress.stop_task(self._task)
-        self._task = self._progress.add_task(f"{self._title}: {phase}", total=total or None, completed=done, rate="")
+    def phase(self, phase: str) -> None:
+        self._end()
+        self._task = self._progress.add_task(f"{self._title}: {phase}", total=1.0, detail="")
 
-    def advance(self, done: int, rate: float) -> None:
+    def advance(self, part: float, detail: str) -> None:
         if self._task is not None:
-            self._progress.update(self._task, completed=done, rate=f"{rate:,.0f} events/s")
+            self._progress.update(self._task, completed=part, detail=detail)
+
+    def _end(self) -> None:
+        if self._task is not None:
+            self._progress.stop_task(self._task)

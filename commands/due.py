@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import rrulestr
-
 from commands.preferences import check_timezone
+from commands.recurrence import counted_down, next_day, parse_rule
 from domain.errors import Invalid
 from domain.values import Task
 
 DUE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2})(?::00)?)?", re.ASCII)
-RECURRENCE_CHARACTERS_MAX = 200
-RECURRENCE = re.compile(r"FREQ=(?:DAILY|WEEKLY|MONTHLY|YEARLY)(?:;[A-Z]+=[A-Z0-9,+:-]+)*", re.ASCII)
-FREQUENT = re.compile(r"BY(?:HOUR|MINUTE|SECOND)=")
+YEAR_MIN, YEAR_MAX = 1970, 9998  # every instant of them can be told in every zone
 
 
 def resolve_due(due: str, zone: str) -> tuple[str, int]:
@@ -34,7 +30,7 @@ def resolve_due(due: str, zone: str) -> tuple[str, int]:
         raise Invalid("due is YYYY-MM-DD or YYYY-MM-DDTHH:MM, local time.", code="due_invalid")
     year, month, day = (int(part) for part in match.group(1, 2, 3))
     try:
-        if not 1970 <= year <= 9998:
+        if not YEAR_MIN <= year <= YEAR_MAX:
             raise ValueError("year out of range")
         if match.group(4) is None:
             local = datetime(year, month, day, tzinfo=ZoneInfo(zone)) + timedelta(days=1)
@@ -57,7 +53,7 @@ def resolve_task(task: Task, user_zone: str) -> Task:
     zone = task.timezone or user_zone
     due, due_at_ms = resolve_due(task.due, zone)
     if task.recurrence is not None:
-        _rule(task.recurrence, due)
+        parse_rule(task.recurrence)
     return replace(task, due=due, due_at_ms=due_at_ms, timezone=zone)
 
 
@@ -65,25 +61,8 @@ def next_occurrence(task: Task) -> Task | None:
     """`task` moved to the occurrence after its due, or None when it does not recur or the rule has ended."""
     if task.recurrence is None or task.due is None or task.timezone is None:
         return None
-    following: datetime | None = _rule(task.recurrence, task.due).after(_local(task.due))
-    if following is None:
+    following = next_day(parse_rule(task.recurrence), date.fromisoformat(task.due[:10]))
+    if following is None or following.year > YEAR_MAX:
         return None
-    due = following.strftime("%Y-%m-%dT%H:%M" if "T" in task.due else "%Y-%m-%d")
-    due, due_at_ms = resolve_due(due, task.timezone)
-    return replace(task, due=due, due_at_ms=due_at_ms)
-
-
-def _local(due: str) -> datetime:
-    return datetime.fromisoformat(due)
-
-
-def _rule(recurrence: str, due: str) -> Any:
-    """Raises `Invalid` for what is no RRULE, or one that repeats more than once a day."""
-    text = recurrence.removeprefix("RRULE:")
-    if len(text) > RECURRENCE_CHARACTERS_MAX or FREQUENT.search(text) or not RECURRENCE.fullmatch(text):
-        raise Invalid("recurrence is an RRULE, at most daily, such as FREQ=WEEKLY;BYDAY=MO.", code="recurrence_invalid")
-    try:
-        rule: Any = rrulestr(text, dtstart=_local(due), ignoretz=True, cache=False)
-        return rule
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise Invalid("recurrence is no RRULE that can be followed.", code="recurrence_invalid") from None
+    due, due_at_ms = resolve_due(following.isoformat() + task.due[10:], task.timezone)
+    return replace(task, due=due, due_at_ms=due_at_ms, recurrence=counted_down(task.recurrence))

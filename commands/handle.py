@@ -225,6 +225,10 @@ class CommandHandler:
                         self._states.drop(user_id)  # the log was set back: nothing cached can be trusted
                     brain = await self._states.refresh(user_id)
                 case AppendRefused():
+                    if verdict.reason == "erased":
+                        # Whoever returns after erasure is somebody new: nothing known of the old one may serve them.
+                        self._keyring.evict(user_id)
+                        self._states.drop(user_id)
                     raise _refused(verdict)
         raise Unavailable("Too many writers at once for this user. Send it again.", retry_after_seconds=1)
 

@@ -95,6 +95,8 @@ def _update(command: UpdateTask, known: TaskState, brain: Brain) -> list[BrainEv
         patch["priority"] = patch["priority"] or "normal"
     task = resolve_task(replace(known.task, **patch), brain.timezone)
     check_task(task)
+    if status == "done" and known.task.status == "open" and (following := next_occurrence(task)) is not None:
+        return [_event(TaskUpdated, command.task_id, known, following)]
     events: list[BrainEvent] = []
     if task != known.task:
         events.append(_event(TaskUpdated, command.task_id, known, task))

@@ -9,7 +9,7 @@ stops. Does no I/O: keys come in opened (infra/keys.py).
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from operator import attrgetter
 from typing import Any, Protocol, cast, get_args, get_type_hints
@@ -97,10 +97,6 @@ class Clear(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-class _KeyId(msgspec.Struct, frozen=True, gc=False):
-    key_id: str | None = None
-
-
 class _Kind:
     """How one kind of event is encoded and decoded, worked out once at import."""
 
@@ -147,7 +143,6 @@ def _values_of(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
 
 _KINDS: dict[str, _Kind] = {name: _Kind(name, event) for name, event in EVENTS.items()}
 _ENCODER = msgspec.json.Encoder()
-_KEY_ID = msgspec.json.Decoder(_KeyId)
 
 
 def seal(fact: Fact, user_id: str, keys: OpenedKeys) -> NewEvent:
@@ -226,14 +221,6 @@ def ref(kind: str, text: str, keys: OpenedKeys) -> str:
     """The keyed hash that stands for what a client chose: `ref("conversation", "main", keys)` is `c_` and 32 hex."""
     digest = hmac.digest(keys.reference_key, f"{kind}\n{text}".encode(), "sha256")
     return f"{kind[0]}_{digest.hex()[:REF_HEX_DIGITS]}"
-
-
-def key_ids(events: Iterable[StoredEvent]) -> set[str]:
-    """The keys that these events name. Raises `CorruptEvent`."""
-    try:
-        return {key_id for event in events if (key_id := _KEY_ID.decode(event.state).key_id) is not None}
-    except msgspec.DecodeError as error:
-        raise CorruptEvent(f"an event cannot be decoded: {error}") from None
 
 
 def _kind(name: str) -> _Kind:

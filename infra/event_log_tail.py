@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection
@@ -148,7 +149,10 @@ class LogTail:
             while True:
                 await self._next_wake()
                 while self._followers:
-                    page = await self._patiently(lambda: self._read(self._position, PAGE_EVENTS_MAX))
+                    after = self._position
+                    page = await self._patiently(partial(self._read, after, PAGE_EVENTS_MAX))
+                    if self._position != after:
+                        continue  # somebody who joined meanwhile set it back: this page is not the next one for them
                     if page:
                         self._position = page[-1].position
                         self._hand_out(page)

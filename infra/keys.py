@@ -70,7 +70,7 @@ class KeyStore(UserStore, Protocol):
 class UserKeys:
     """The keys of one user, opened when they are first used. One object a user and process: it is kept up to date."""
 
-    __slots__ = ("_ciphers", "_random_bytes", "_reference_key", "_rows", "_unwrap", "user_id", "user_key_id")
+    __slots__ = ("_ciphers", "_hasher", "_random_bytes", "_reference_key", "_rows", "_unwrap", "user_id", "user_key_id")
 
     def __init__(
         self, user_id: str, unwrap: Callable[[KeyRow, bytes], bytes], random_bytes: Callable[[int], bytes]
@@ -82,6 +82,7 @@ class UserKeys:
         self._rows: dict[str, KeyRow] = {}
         self._ciphers: dict[str, AESGCM] = {}
         self._reference_key: bytes | None = None
+        self._hasher: hmac.HMAC | None = None
 
     def update(self, rows: Sequence[KeyRow]) -> None:
         self._rows = {row.key_id: row for row in rows}
@@ -91,7 +92,7 @@ class UserKeys:
             if row.wrapped is None:
                 self._ciphers.pop(row.key_id, None)
                 if row.scope == "user":
-                    self._reference_key = None
+                    self._reference_key = self._hasher = None
 
     @property
     def reference_key(self) -> bytes:
@@ -120,11 +121,12 @@ class UserKeys:
 
     def keyed_hash(self, purpose: str, data: bytes) -> bytes:
         """32 bytes that only this user's key makes: fingerprints, command ids. Raises `Gone` as `reference_key`."""
-        return hmac.digest(self.reference_key, purpose.encode() + b"\n" + data, "sha256")
-
-    def knows(self, key_id: str) -> bool:
-        """Whether there is such a key, destroyed or not, as of when the keys were loaded."""
-        return key_id in self._rows
+        if self._hasher is None:
+            self._hasher = hmac.new(self.reference_key, digestmod="sha256")
+        # Each command makes two: a copy of a keyed hasher costs a third of keying a new one.
+        hasher = self._hasher.copy()
+        hasher.update(purpose.encode() + b"\n" + data)
+        return hasher.digest()
 
     def key_ids(self) -> list[str]:
         """Every key of the user, destroyed ones too."""

@@ -152,6 +152,7 @@ class NatsFactStream:
         self._link = link
         self._publisher = WindowedPublisher(link, window=window, timeout_seconds=timeout_seconds)
         self._session_over = link.session_over
+        self._is_proven = False
 
     async def open(self) -> None:
         await self._publisher.open()
@@ -162,19 +163,20 @@ class NatsFactStream:
         try:
             if not self._link.connected:
                 raise NatsAway("not connected")
-            # The sequence first: what is stored between the two reads makes the next publish fail, not go astray.
-            # Both from the stream's leader, where a direct get may come from a replica that lags.
+            # Both from the stream's leader, where a direct get may come from a replica that lags. The last message
+            # may be younger than the state, or, when somebody deleted messages, older.
             info = await call_api(self._link, f"STREAM.INFO.{FACTS}")
             last = await call_api(self._link, f"STREAM.MSG.GET.{FACTS}", {"last_by_subj": ALL_FACTS})
         except NatsAway as error:
             raise PublishFailed("away", str(error)) from error
         if "error" in info:
             raise self._no_stream(str(info["error"].get("description")))
-        headers = _headers(last.get("message", {}).get("hdrs", ""))
+        message = last.get("message", {})
+        headers = _headers(message.get("hdrs", ""))
         position = headers.get("ce-globalpos")
-        return StreamEnd(
-            int(info["state"]["last_seq"]), int(position) if position else None, headers.get("ce-generation")
-        )
+        sequence = max(info["state"]["last_seq"], message.get("seq", 0))
+        self._is_proven = False
+        return StreamEnd(sequence, int(position) if position else None, headers.get("ce-generation"))
 
     async def publish(self, messages: Sequence[FactMessage], *, after: int, with_ids: bool = True) -> None:
         await failpoints.reach("facts.publish.before")
@@ -183,7 +185,13 @@ class NatsFactStream:
             futures = []
             for sequence, message in enumerate(messages, start=after):
                 headers = message.headers if with_ids else _without_id(message.headers)
-                futures.append(await self._publisher.publish(message.subject, message.body, headers, after=sequence))
+                stored = await self._publisher.publish(message.subject, message.body, headers, after=sequence)
+                if not self._is_proven:
+                    # Alone, until one was taken: another relay may publish too, and if we were wrong about the end,
+                    # its messages could make a later one of ours fit, over a gap.
+                    await stored
+                    self._is_proven = True
+                futures.append(stored)
             for future in futures:
                 await future
             await failpoints.reach("facts.publish.after")

@@ -16,7 +16,7 @@ from projections.view import Seen, View
 LIVE = "SELECT view, build, version, position FROM view_positions"
 
 ADVANCE = """UPDATE log0_tracking SET notification_id = %s
-WHERE application_name = ANY(%s) AND notification_id = %s"""
+WHERE application_name = ANY(%s) AND notification_id = %s RETURNING 1"""
 
 # One plan for all sizes: rows are found by their key, whatever a table's statistics say while it is new.
 SESSION = """SELECT set_config(name, value, false) FROM (VALUES
@@ -47,6 +47,24 @@ def applied(build: Build, events: Iterable[Seen]) -> Iterator[Statement]:
     """What brings a build from before `events`, which are in the order of the log, to after them."""
     project = build.view.project
     return statements_for(build.view, build.build, merge(change for event in events for change in project(event)))
+
+
+def whole_commands(events: Sequence[Seen]) -> int:
+    """How many of a page's events to take, so that no reader sees half of what a command did.
+
+    The events of a command are neighbours in the log; a page may end between them. A command that is longer than a
+    page is taken as it comes.
+    """
+    last = events[-1]
+    if last.version == last.end_version:
+        return len(events)
+    begun = last.version
+    for event in reversed(events):
+        if event.user_id != last.user_id or event.end_version != last.end_version:
+            break
+        begun = event.version
+    count = len(events) - (last.version - begun + 1)
+    return count or len(events)
 
 
 def names_of(builds: Sequence[Build]) -> list[str]:

@@ -36,7 +36,10 @@ known AS MATERIALIZED (
 SELECT 'mark', mark.source, mark.at, (SELECT count(*) FROM known), NULL, 0::bigint, NULL, NULL::bytea FROM mark
 UNION ALL SELECT 'message', id, ord, changed_version, superseded_by, version, name, state FROM page
 UNION ALL SELECT 'action', a.reply_id, a.ord, 0, NULL, a.version, a.name, a.state
-FROM page p JOIN chat_actions a ON a.user_id = %(user)s AND a.reply_id = p.id"""
+FROM page p CROSS JOIN LATERAL (
+    SELECT reply_id, ord, version, name, state FROM chat_actions
+    WHERE user_id = %(user)s AND reply_id = p.id OFFSET 0
+) a WHERE p.name <> 'MessageReceived'"""
 
 
 async def fetch_conversations(

@@ -27,9 +27,9 @@ def load(
     reader: StreamReader,
     connection: Connection[Any],
     after_user: str,
-    tell: Callable[[int], None],
+    tell: Callable[[Chunk], None],
 ) -> None:
-    """Copy in all rows of users after `after_user`; `tell` gets the number of events that were newly read.
+    """Copy in all rows of users after `after_user`; `tell` gets each chunk when it is on its way.
 
     Raises `StaleBuild` when somebody else loads the same build, `infra.codec.CorruptEvent` for an unreadable event.
     """
@@ -41,7 +41,7 @@ def load(
                 written.result()
             written = writing.submit(_write, connection, build, chunk, before)
             before = chunk.last_user
-            tell(chunk.events)
+            tell(chunk)
         if written is not None:
             written.result()
 

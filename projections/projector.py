@@ -11,12 +11,11 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
-import psycopg
 from psycopg import AsyncConnection
 
 from domain.errors import Unavailable
 from domain.ports import Clock, StoredEvent
-from infra import binary_arrays, codec, failpoints
+from infra import binary_arrays, failpoints
 from infra.codec import CorruptEvent
 from infra.ids import jitter
 from infra.leases import LeadershipLost, PostgresLeaders
@@ -24,7 +23,7 @@ from infra.postgres import connect
 from infra.queries import STORE_FAILURES, Queries
 from infra.settings import Settings
 from infra.telemetry import counter, gauge, get_logger, hashed, histogram
-from projections.builds import ADVANCE, LIVE, SESSION, Build, StaleBuild, applied, names_of
+from projections.builds import ADVANCE, LIVE, SESSION, Build, StaleBuild, applied, names_of, whole_commands
 from projections.peek import see
 from projections.view import Seen
 from projections.views import VIEWS
@@ -156,11 +155,20 @@ class Projector:
             binary_arrays.accept(connection)
             await connection.execute(SESSION)
             builds = await self._catch_up(connection, builds)
+            left: list[StoredEvent] = []
             async with aclosing(self._log.tail(after=builds[0].position)) as pages:
                 async for page in pages:
-                    for start in range(0, len(page), self._settings.projection_page):
-                        part = page[start : start + self._settings.projection_page]
-                        builds = await self._commit(connection, builds, part)
+                    left += page
+                    while left:
+                        part = left[: self._settings.projection_page]
+                        seen = _see(part)
+                        count = whole_commands(seen)
+                        if count < len(part) == len(left):
+                            if await self._log.read_log(after=left[-1].position, limit=1):
+                                break  # the rest of the last command comes with the next page
+                            count = len(part)
+                        builds = await self._commit(connection, builds, seen[:count], part[count - 1].position)
+                        del left[:count]
 
     async def _catch_up(self, connection: AsyncConnection[Any], builds: list[Build]) -> list[Build]:
         """Builds that are behind the others, alone, until all stand at one place."""
@@ -172,37 +180,31 @@ class Projector:
             part = [event for event in page if event.position <= until]
             # At the end of what is there for them, the gap up to the others holds nothing.
             to = until if len(part) < self._settings.projection_page else part[-1].position
-            builds = [*others, *await self._commit(connection, behind, part, to=to)]
+            builds = [*others, *await self._commit(connection, behind, _see(part), to)]
         return builds
 
     async def _commit(
-        self, connection: AsyncConnection[Any], builds: Sequence[Build], page: Sequence[StoredEvent], to: int = 0
+        self, connection: AsyncConnection[Any], builds: Sequence[Build], events: Sequence[Seen], to: int
     ) -> list[Build]:
         """All changes of a page, and the position read, as one; the builds as they are then."""
-        after, to = builds[0].position, to or page[-1].position
-        seen = _see(page)
-        statements = [statement for build in builds for statement in applied(build, seen)]
-        try:
-            await failpoints.reach("projections.commit.before")
-            async with connection.pipeline(), connection.transaction():
-                advanced = await connection.execute(ADVANCE, (to, names_of(builds), after))
-                for statement, parameters in statements:
-                    await connection.execute(statement, parameters)
-                await self._leaders.still_leads(connection, ROLE, self._epoch)
-                if advanced.rowcount != len(builds):
-                    raise StaleBuild(f"not all of {names_of(builds)} stand at {after}")
-                await failpoints.reach("projections.commit.within")
-            await failpoints.reach("projections.commit.after")
-        except psycopg.errors.UndefinedTable as error:
-            raise StaleBuild("a build was dropped") from error
-        if page:
-            self._measure(page)
+        after = builds[0].position
+        statements = [statement for build in builds for statement in applied(build, events)]
+        await failpoints.reach("projections.commit.before")
+        async with connection.pipeline(), connection.transaction():
+            # Holding the tracking rows keeps the builds from being replaced and dropped under us.
+            advanced = await connection.execute(ADVANCE, (to, names_of(builds), after))
+            if len(await advanced.fetchall()) != len(builds):
+                raise StaleBuild(f"not all of {names_of(builds)} stand at {after}")
+            for statement, parameters in statements:
+                await connection.execute(statement, parameters)
+            await self._leaders.still_leads(connection, ROLE, self._epoch)
+            await failpoints.reach("projections.commit.within")
+        await failpoints.reach("projections.commit.after")
+        if events:
+            EVENTS.inc(len(events))
+            POSITION.set(to)
+            LAG.observe(max(0.0, (self._clock.now_ms() - events[-1].at_ms) / 1000))
         return [Build(build.view, build.build, build.version, to) for build in builds]
-
-    def _measure(self, page: Sequence[StoredEvent]) -> None:
-        EVENTS.inc(len(page))
-        POSITION.set(page[-1].position)
-        LAG.observe(max(0.0, (self._clock.now_ms() - codec.peek(page[-1]).at_ms) / 1000))
 
 
 def _see(page: Sequence[StoredEvent]) -> list[Seen]:

@@ -22,7 +22,7 @@ from projections.builds import ADVANCE, SESSION, Build, StaleBuild, applied
 from projections.load import load
 from projections.peek import see
 from projections.sql import analyze, build_name, create_indexes, create_tables, drop_tables, show_build
-from projections.streams import StreamReader
+from projections.streams import Chunk, StreamReader, part_before
 from projections.verify import Comparison, Progress, compare_users, snapshot
 from projections.view import View
 
@@ -123,18 +123,15 @@ class Rebuild:
         return Build(self._view, int(build), int(version), 0), int(until), str(user)
 
     def _load(self, connection: Connection[Any], build: Build, until: int, user: str) -> None:
-        done = 0
-        if user:
-            counted = connection.execute("SELECT count(*) FROM log0_events WHERE originator_id <= %s", (user,))
-            done = int(counted.fetchone()[0])  # type: ignore[index]
-        self._progress.phase("load", done=done, total=until)
+        self._progress.phase("load", events=until)
+        self._progress.advance(0, part_before(user))
         with self._connect() as reading:
             reader = StreamReader(reading, self._view, until=until, after_user=user)
             load(build, reader, connection, user, self._loaded)
 
-    def _loaded(self, events: int) -> None:
+    def _loaded(self, chunk: Chunk) -> None:
         failpoints.reach_now("rebuild.loaded")
-        self._progress.advance(events)
+        self._progress.advance(chunk.events, part_before(chunk.last_user))
 
     def _index(self, connection: Connection[Any], build: Build) -> None:
         self._progress.phase("index")
@@ -146,7 +143,7 @@ class Rebuild:
         """Up to where little is left."""
         head = connection.execute("SELECT coalesce(max(notification_id), 0) FROM log0_events").fetchone()
         assert head is not None
-        self._progress.phase("follow", total=int(head[0]) - build.position)
+        self._progress.phase("follow", events=int(head[0]) - build.position)
         while True:
             with connection.transaction():
                 build, count = self._apply_page(connection, build)

@@ -12,6 +12,7 @@ from typing import Any
 from psycopg import Connection
 
 from domain.event_types import EVENTS
+from infra.ids import SHARDS
 from projections.fold import MemoryTables
 from projections.view import Rows, View
 
@@ -41,17 +42,21 @@ class Chunk:
     events: int
 
 
+def part_before(user_id: str) -> float:
+    """How much of all users, about, come before this one: their ids are random."""
+    shard, _, rest = user_id.partition("/")
+    return (int(shard) + int(rest[:8], 16) / 2**32) / SHARDS if user_id else 0.0
+
+
 class StreamReader:
     """Pages of the log up to a position, in order of user and version, on a connection of its own."""
 
-    def __init__(
-        self, connection: Connection[Any], view: View, *, until: int, after_user: str = "", page: int = PAGE_EVENTS
-    ) -> None:
+    def __init__(self, connection: Connection[Any], view: View, *, until: int, after_user: str = "") -> None:
         self._connection = connection
         self._statement = WANTED if view.ignores else ALL
         self._values: dict[str, object] = {
             "until": until,
-            "limit": page,
+            "limit": PAGE_EVENTS,
             "wanted": view.wanted,
             "known": list(EVENTS),
             "user": after_user,

@@ -16,16 +16,21 @@ from infra.queries import Row
 from projections.reading import Fetched, Reader, decode_cursor, encode_cursor, mark_of
 from projections.shapes import Shown, task_of, task_shape
 
-ROWS_READ_AT_ONCE = 500
+ROWS_READ_MAX = 1_000  # by one request whose filter has to look into rows; its page may then be a short one
 
-PAGE = """WITH mark AS MATERIALIZED (SELECT source, coalesce(version, 0) AS at FROM view_mark('tasks', %(user)s))
-SELECT mark.source, mark.at, t.id, t.ord, t.changed_version, t.version, t.name, t.state
-FROM mark LEFT JOIN LATERAL (
-    SELECT id, ord, changed_version, version, name, state FROM tasks
-    WHERE user_id = %(user)s AND (%(status)s::text IS NULL OR status = %(status)s)
-      AND (ord, id) > (%(ord)s, %(id)s)
-    ORDER BY ord, id LIMIT %(limit)s
-) t ON true"""
+# Two index scans merged, as a status is part of the index.
+PAGE = """SELECT m.source, coalesce(m.version, 0), t.id, t.ord, t.changed_version, t.version, t.name, t.state
+FROM view_mark('tasks', %(user)s) m LEFT JOIN LATERAL (
+    SELECT * FROM (
+        (SELECT id, ord, changed_version, version, name, state FROM tasks
+        WHERE user_id = %(user)s AND status = 'open' AND 'open' = ANY(%(statuses)s) AND ord > %(after)s
+        ORDER BY ord LIMIT %(limit)s)
+        UNION ALL
+        (SELECT id, ord, changed_version, version, name, state FROM tasks
+        WHERE user_id = %(user)s AND status = 'done' AND 'done' = ANY(%(statuses)s) AND ord > %(after)s
+        ORDER BY ord LIMIT %(limit)s)
+    ) both_kinds ORDER BY ord LIMIT %(limit)s
+) t ON true ORDER BY t.ord"""
 
 ONE = """SELECT m.source, coalesce(m.version, 0), t.id, t.ord, t.changed_version, t.version, t.name, t.state
 FROM view_mark('tasks', %(user)s) m LEFT JOIN tasks t ON t.user_id = %(user)s AND t.id = %(id)s"""
@@ -39,6 +44,10 @@ class TaskFilter:
     due_from: str | None = None
     due_to: str | None = None
     tag: str | None = None
+
+    @property
+    def looks_into_rows(self) -> bool:
+        return self.tag is not None or self.due_from is not None or self.due_to is not None
 
     def passes(self, task: Task) -> bool:
         if self.tag is not None and self.tag not in task.tags:
@@ -56,26 +65,27 @@ class TaskFilter:
 async def fetch_tasks(
     reader: Reader, user_id: str, *, wanted: TaskFilter, limit: int = 100, cursor: str | None = None
 ) -> Fetched:
-    """Tasks in the order in which they got their status; `nextCursor` while there are more."""
-    place: tuple[int, str] = (0, "")
-    if cursor is not None:
-        ord_, id_ = decode_cursor(cursor, int, str)
-        place = (ord_, id_)
+    """Tasks in the order in which they got their status. There are more while there is a `nextCursor`, even where a
+    page is shorter than `limit`: what a filter has looked through is part of the page.
+    """
+    after = 0 if cursor is None else decode_cursor(cursor, int)[0]
+    rows_max = ROWS_READ_MAX if wanted.looks_into_rows else limit
+    statuses = ["open", "done"] if wanted.status is None else [wanted.status]
+    values: dict[str, Any] = {"user": user_id, "statuses": statuses, "after": after, "limit": rows_max + 1}
+    rows = await reader.queries.fetch(PAGE, values)
+    mark = mark_of("tasks", rows[0] if rows else None)
     found: list[Json] = []
-    while True:
-        values: dict[str, Any] = {"user": user_id, "status": wanted.status, "ord": place[0], "id": place[1]}
-        rows = await reader.queries.fetch(PAGE, {**values, "limit": ROWS_READ_AT_ONCE})
-        mark = mark_of("tasks", rows[0] if rows else None)
-        shown = await _open(reader, user_id, rows)
-        for row, task in shown:
-            content = task_of(task)
-            if content is not None and wanted.passes(content):
-                if len(found) == limit:
-                    return Fetched(mark, {"tasks": found, "nextCursor": encode_cursor(*place), "version": mark.version})
-                found.append(task_shape(task))
-            place = (int(row[3]), str(row[2]))
-        if len(shown) < ROWS_READ_AT_ONCE:
-            return Fetched(mark, {"tasks": found, "nextCursor": None, "version": mark.version})
+    following: str | None = None
+    shown = await _open(reader, user_id, rows)
+    for place, (row, task) in enumerate(shown):
+        if len(found) == limit or place == rows_max:
+            following = encode_cursor(after)
+            break
+        content = task_of(task)
+        if content is not None and wanted.passes(content):
+            found.append(task_shape(task))
+        after = int(row[3])
+    return Fetched(mark, {"tasks": found, "nextCursor": following, "version": mark.version})
 
 
 async def fetch_task(reader: Reader, user_id: str, task_id: str) -> Fetched:

@@ -12,7 +12,7 @@ from psycopg import Connection, sql
 
 from projections.builds import Build, StaleBuild
 from projections.sql import physical
-from projections.streams import Chunk, StreamReader, folded
+from projections.streams import Chunk, StreamReader, folded, part_before
 from projections.view import Rows, Table, View
 
 DIFFERENCES_KEPT = 20
@@ -54,11 +54,13 @@ class Comparison:
 
 
 class Progress(Protocol):
-    def phase(self, phase: str, *, done: int = 0, total: int = 0) -> None:
-        """`total` events are to be read in this phase, 0 where it reads none; `done` of them were read before."""
+    def phase(self, phase: str, *, events: int = 0) -> None:
+        """About as many events are to be read in this phase; 0 where it reads none, or nobody knows."""
         ...
 
-    def advance(self, events: int) -> None: ...
+    def advance(self, events: int, part: float | None = None) -> None:
+        """So many more were read; `part` of the phase, 0 to 1, is done where that is known better than by them."""
+        ...
 
 
 @contextmanager
@@ -84,11 +86,11 @@ def compare_live(connection: Connection[Any], view: View, progress: Progress) ->
                 f"The rows of {view.name} are of version {build.version}, this code is at {view.version}:"
                 f" run `microcos projections rebuild {view.name}`."
             )
-        progress.phase("compare", total=build.position)
-        return compare(connection, build, progress.advance)
+        progress.phase("compare", events=build.position)
+        return compare(connection, build, progress)
 
 
-def compare(connection: Connection[Any], build: Build, tell: Callable[[int], None] = lambda events: None) -> Comparison:
+def compare(connection: Connection[Any], build: Build, progress: Progress) -> Comparison:
     """All users; call it within a `snapshot` that `build.position` was read in.
 
     Raises `infra.codec.CorruptEvent` for an event that cannot be read.
@@ -98,7 +100,7 @@ def compare(connection: Connection[Any], build: Build, tell: Callable[[int], Non
     for chunk in folded(build.view, StreamReader(connection, build.view, until=build.position)):
         _compare_chunk(connection, build, comparison, chunk, after)
         after = chunk.last_user
-        tell(chunk.events)
+        progress.advance(chunk.events, part_before(after))
     # Rows of users who have no events at all.
     nobody = Chunk(LAST_USER, {table.name: {} for table in build.view.tables}, 0)
     _compare_chunk(connection, build, comparison, nobody, after)

@@ -161,7 +161,23 @@ OURS = (
     "CREATE INDEX stream_tickets_user_id_idx ON stream_tickets (user_id)",
 )
 
-TABLES = ["stream_tickets", "login_codes", "presence", "leaders", "segments", "work", "commands", "master_key", "keys", "users", "shards", "logs", "log0_tracking", "log0_snapshots", "log0_events"]
+TABLES = [
+    "stream_tickets",
+    "login_codes",
+    "presence",
+    "leaders",
+    "segments",
+    "work",
+    "commands",
+    "master_key",
+    "keys",
+    "users",
+    "shards",
+    "logs",
+    "log0_tracking",
+    "log0_snapshots",
+    "log0_events",
+]
 
 
 def upgrade() -> None:

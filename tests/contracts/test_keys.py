@@ -166,9 +166,12 @@ async def test_without_the_user_key_nothing_is_derived(keyring: Keyring) -> None
     user_id = await keyring.ensure_user("", "u1")
     keys = await keyring.load(user_id)
     assert keys.ref("note", "n")
+    assert keys.keyed_hash("request", b"x") != keys.keyed_hash("command", b"x")
     await keyring.destroy([keys.user_key_id])
     with pytest.raises(Gone):
         keys.ref("note", "n")
+    with pytest.raises(Gone):
+        keys.keyed_hash("request", b"x")
 
 
 async def test_an_unknown_user_has_no_keys(keyring: Keyring) -> None:

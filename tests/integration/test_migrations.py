@@ -80,7 +80,8 @@ def test_the_tracking_table_is_known_as_the_librarys_new_kind(database_url: str,
     create_by_library(empty_database_url)
     for url in (database_url, empty_database_url):
         with psycopg.connect(url) as connection:
-            assert connection.execute("SELECT * FROM log0_tracking").fetchall() == [("__migration__", 1)]
+            known = "SELECT * FROM log0_tracking WHERE application_name = '__migration__'"
+            assert connection.execute(known).fetchall() == [("__migration__", 1)]
 
 
 def test_the_library_finds_nothing_to_change(database_url: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.support.sse_reader import Reducer, read_events
 REQUEST_SECONDS = 15.0
 SILENCE_SECONDS = 10.0  # a stream says something each second
 PAUSE_SECONDS = 0.05
+PAUSE_SECONDS_MAX = 0.4
 
 
 class ChaosClient:
@@ -49,12 +50,15 @@ class ChaosClient:
         *,
         key: str | None = None,
         api: int | None = None,
-        headers: dict[str, str] | None = None,
+        expected: int | None = None,
     ) -> Op:
         """Once, to one process: the `api`-th or any. Its op is in the history, whatever came of it."""
         url = self.rng.choice(self.urls) if api is None else self.urls[api % len(self.urls)]
-        op = self._history.add(Op(self.name, what, key, monotonic(), sent=body, via=url))
-        sent = {"authorization": f"Bearer {self.token}", **(headers or {})}
+        op = Op(self.name, what, key, monotonic(), sent=body, path=path, via=url, expected=expected)
+        self._history.add(op)
+        sent = {"authorization": f"Bearer {self.token}"}
+        if expected is not None:
+            sent["if-match"] = str(expected)
         if key is not None:
             sent["idempotency-key"] = key
         try:
@@ -67,6 +71,7 @@ class ChaosClient:
         op.version = None if version is None else int(version)
         if answer.status_code < 500 and not _still_runs(answer):
             op.returned_at = monotonic()
+        self._history.acknowledgements += op.is_acknowledged
         return op
 
     async def insist(
@@ -81,10 +86,11 @@ class ChaosClient:
     ) -> Op:
         """Again and again, with the same key, until there is an answer."""
         key = key if key is not None or method == "GET" else self.new_key()
-        deadline = monotonic() + seconds
+        deadline, pause = monotonic() + seconds, PAUSE_SECONDS
         while not (op := await self.send(what, method, path, body, key=key)).is_known:
             assert monotonic() < deadline, f"{self.name}: no answer to {what} for {seconds:.0f} s; last: {op}"
-            await asyncio.sleep(PAUSE_SECONDS * (1 + self.rng.random()))
+            await asyncio.sleep(pause * (1 + self.rng.random()))
+            pause = min(2 * pause, PAUSE_SECONDS_MAX)
         return op
 
     async def create_task(self, title: str, **options: Any) -> Op:
@@ -111,7 +117,10 @@ class Follower:
     ) -> None:
         self.reducer = Reducer()
         self.facts: list[dict[str, Any]] = []  # the data of each fact's frame
+        self.cursors: list[tuple[int, str]] = []  # after each fact: its version and the cursor
         self.connections = 0
+        self.is_attached = False  # a stream is open, or was
+        self.before_connection: Callable[[int], None] = lambda number: None
         self.urls = list(urls or client.urls)
         self._client = client
         self._session_id = session_id
@@ -166,6 +175,7 @@ class Follower:
     async def _follow(self) -> None:
         try:
             while True:
+                self.before_connection(self.connections)
                 await self._read(self.urls[self.connections % len(self.urls)])
                 self.connections += 1
                 await asyncio.sleep(PAUSE_SECONDS * self._client.rng.random())
@@ -185,6 +195,7 @@ class Follower:
                     return
                 assert answer.status_code == 200, (answer.status_code, await answer.aread())
                 async for data in answer.aiter_raw():
+                    self.is_attached = True
                     rest = self._take(rest + data)
         except httpx.HTTPError:
             # Cut. What of an event had come is thrown away: it comes again.
@@ -195,14 +206,16 @@ class Follower:
         if end < 2:
             return data
         for event in read_events(data[:end]):
-            self._apply(event)
+            self.take_event(event)
         return data[end:]
 
-    def _apply(self, event: dict[str, Any]) -> None:
+    def take_event(self, event: dict[str, Any]) -> None:
+        """Raises `AssertionError` for what a strict client would not accept."""
         facts = len(self.reducer.facts)
         self.reducer.apply(event)
         if len(self.reducer.facts) > facts:
             self.facts.append(event["data"])
+            self.cursors.append((self.version, event["id"]))
         if event["event"] == "stream.reset":
             # Without a reply it says that the cursor was of no use, and facts may be missing.
             assert "messageId" in event["data"], f"the cursor {self._last_id} could not be continued"

@@ -21,7 +21,7 @@ from commands.sessions import CloseSession, OpenSession
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask
 from domain.brain import EMPTY_BRAIN, Brain
 from domain.errors import DomainError
-from domain.events import BrainEvent, Fact, Meta, UserErased
+from domain.events import ActionCreated, ActionResolved, BrainEvent, Fact, Meta, UserErased
 from domain.evolve import evolve, sealing_key
 from domain.ports import StoredEvent
 from domain.values import ModelUsage, Task
@@ -78,9 +78,13 @@ class History:
                 continue
         return self
 
-    def erase(self) -> History:
-        self._keep([UserErased()], self._context())
+    def record(self, *events: BrainEvent) -> History:
+        """As one command's events, undecided."""
+        self._keep(list(events), self._context())
         return self
+
+    def erase(self) -> History:
+        return self.record(UserErased())
 
     def _context(self) -> CommandContext:
         self.commands += 1
@@ -131,15 +135,46 @@ class History:
             )
         )
 
+    def act(self, title: str = "from chat", *, ordinal: int = 1) -> History:
+        """The running reply makes a task."""
+        reply = self.brain.replies[self.brain.queue[0]]
+        return self.do(
+            RunAction(
+                reply_id=reply.ref.reply_id,
+                attempt=reply.attempt,
+                kind="create_task",
+                ordinal=ordinal,
+                payload={"title": title},
+                deed=CreateTask(task=Task(title=title)),
+            )
+        )
+
     def answer(self, text: str = "hi") -> History:
-        """Start and complete the next reply."""
-        self.start()
+        """Start, unless it has, and complete the next reply."""
+        if self.brain.replies[self.brain.queue[0]].status == "queued":
+            self.start()
         reply = self.brain.replies[self.brain.queue[0]]
         return self.do(CompleteReply(reply_id=reply.ref.reply_id, attempt=reply.attempt, ending=ending(text)))
 
 
 def ending(text: str = "hi") -> Ending:
     return Ending(text=text, usage=ModelUsage(input_tokens=7, output_tokens=5))
+
+
+def resolved(history: History) -> ActionResolved:
+    """The newest action, approved."""
+    created = next(fact.event for fact in reversed(history.facts) if isinstance(fact.event, ActionCreated))
+    return ActionResolved(
+        action_id=created.action_id,
+        message_id=created.message_id,
+        reply_id=created.reply_id,
+        conversation_ref=created.conversation_ref,
+        attempt=created.attempt,
+        kind=created.kind,
+        ordinal=created.ordinal,
+        status="undone",
+        content=created.content,
+    )
 
 
 # --- random streams -------------------------------------------------------------------------------------------
@@ -167,7 +202,9 @@ def _chat_command(history: History, kind: str, choose: random.Random) -> Command
     match kind:
         case "say":
             name = None if ref == "c_main" else ref
-            return PostMessage(channel="chat", text=f"text {len(history.facts)}", conversation_id=name, conversation_ref=ref)
+            return PostMessage(
+                channel="chat", text=f"text {len(history.facts)}", conversation_id=name, conversation_ref=ref
+            )
         case "rename":
             return ChangeConversation(conversation_ref=ref, title=f"title {len(history.facts)}")
         case "archive" | "restore":
@@ -184,7 +221,11 @@ def _chat_command(history: History, kind: str, choose: random.Random) -> Command
     match kind:
         case "start":
             return StartReply(
-                reply_id=reply_id, after_attempt=attempt, owner="w", lease_seconds=3, reserved_tokens=choose.choice([0, 9])
+                reply_id=reply_id,
+                after_attempt=attempt,
+                owner="w",
+                lease_seconds=3,
+                reserved_tokens=choose.choice([0, 9]),
             )
         case "complete":
             canned = choose.random() < 0.2
@@ -200,7 +241,9 @@ def _chat_command(history: History, kind: str, choose: random.Random) -> Command
         case "act":
             deed = CreateTask(task=Task(title="from chat"))
             ordinal = choose.randint(1, 3)
-            return RunAction(reply_id=reply_id, attempt=attempt, kind="create_task", ordinal=ordinal, payload={}, deed=deed)
+            return RunAction(
+                reply_id=reply_id, attempt=attempt, kind="create_task", ordinal=ordinal, payload={}, deed=deed
+            )
     return None
 
 

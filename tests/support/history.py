@@ -15,7 +15,7 @@ from typing import Any
 @dataclass
 class Op:
     """One request of one client. `key` is its idempotency key; `what` says what was asked for, `text` is the answer,
-    byte for byte."""
+    byte for byte; `expected` is the version in `If-Match`."""
 
     client: str
     what: str
@@ -26,7 +26,9 @@ class Op:
     version: int | None = None
     text: str = ""
     sent: Any = None
+    path: str = ""
     via: str = ""
+    expected: int | None = None
 
     @property
     def body(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class History:
 
     head: dict[str, Any] = field(default_factory=dict)
     ops: list[Op] = field(default_factory=list)
+    acknowledgements: int = field(default=0, compare=False)
 
     def add(self, op: Op) -> Op:
         self.ops.append(op)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import groupby
 
 import psycopg
 
+from domain.events import Fact
 from domain.ports import StoredEvent
+from infra import binary_arrays, codec
 from infra.clock import SystemClock
 from infra.event_store import PostgresEventLog, open_event_log
 from infra.ids import new_id
@@ -18,8 +21,12 @@ from infra.leases import PostgresLeaders
 from infra.postgres import open_pool
 from infra.queries import Queries
 from infra.settings import Settings
+from projections.builds import ADVANCE, LIVE, Build, applied
 from projections.fold import fold
+from projections.peek import see
 from projections.projector import Projector
+from projections.reading import Reader
+from projections.rebuild import LOG
 from projections.sql import physical
 from projections.view import View
 from projections.views import VIEWS
@@ -50,10 +57,10 @@ async def open_world(database_url: str, **values: object) -> AsyncIterator[World
 class Silent:
     """Progress that nobody looks at."""
 
-    def phase(self, phase: str, *, done: int = 0, total: int = 0) -> None:
+    def phase(self, phase: str, *, events: int = 0) -> None:
         pass
 
-    def advance(self, events: int) -> None:
+    def advance(self, events: int, part: float | None = None) -> None:
         pass
 
 
@@ -65,13 +72,23 @@ def some_histories(count: int, steps: int, seed: int = 0) -> list[History]:
     return [random_history(user(number), steps, random.Random(f"{seed}/{number}")) for number in range(count)]
 
 
+def commands(histories: Iterable[History], seed: int = 0) -> list[list[StoredEvent]]:
+    """What each of their commands led to: each stream in its order, the streams mixed."""
+    waiting = [
+        [
+            [row for _, row in part]
+            for _, part in groupby(zip(h.facts, h.rows, strict=True), lambda f: f[0].meta.command_id)
+        ]
+        for h in histories
+    ]
+    turns = [number for number, parts in enumerate(waiting) for _ in parts]
+    random.Random(seed).shuffle(turns)
+    streams = [iter(parts) for parts in waiting]
+    return [next(streams[number]) for number in turns]
+
+
 def shuffled(histories: Iterable[History], seed: int = 0) -> list[StoredEvent]:
-    """All their events, each stream in its order, the streams mixed."""
-    dice = random.Random(seed)
-    turns = [number for number, history in enumerate(histories) for _ in history.rows]
-    dice.shuffle(turns)
-    rows = [iter(history.rows) for history in histories]
-    return [next(rows[number]) for number in turns]
+    return [event for command in commands(histories, seed) for event in command]
 
 
 def write_log(database_url: str, events: Iterable[StoredEvent]) -> int:
@@ -85,6 +102,35 @@ def write_log(database_url: str, events: Iterable[StoredEvent]) -> int:
         row = connection.execute("SELECT coalesce(max(notification_id), 0) FROM log0_events").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def catch_up(database_url: str) -> None:
+    """Bring the live views to the end of the log, here and now."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        binary_arrays.accept(connection)
+        for name, build, version, position in connection.execute(LIVE).fetchall():
+            rows = connection.cursor(binary=True).execute(LOG, (position, 1_000_000)).fetchall()
+            if not rows:
+                continue
+            live = Build(VIEWS[name], build, version, position)
+            with connection.transaction(), connection.pipeline():
+                connection.execute(ADVANCE, (rows[-1][0], [live.name], position))
+                for statement, parameters in applied(live, [see(*row[1:]) for row in rows]):
+                    connection.execute(statement, parameters)
+
+
+class PlainKeyring:
+    """Opens the text of histories, as `infra.keys.Keyring` would."""
+
+    def __init__(self, histories: Iterable[History]) -> None:
+        self._keys = {history.user_id: history.keys for history in histories}
+
+    async def open_events(self, user_id: str, events: Sequence[StoredEvent]) -> list[Fact]:
+        return [codec.open(event, self._keys[user_id]) for event in events]
+
+
+def reader_of(world: World, *histories: History) -> Reader:
+    return Reader(world.queries, PlainKeyring(histories))  # type: ignore[arg-type]
 
 
 def live_position(database_url: str, view: str) -> int:
@@ -112,9 +158,7 @@ def build_rows(database_url: str, view: View, build: int) -> Content:
 
 def folded_rows(view: View, events: Sequence[StoredEvent]) -> Content:
     tables = fold(view, events)
-    return {
-        name: sorted(((*key, *row) for key, row in rows.items()), key=repr) for name, rows in tables.rows.items()
-    }
+    return {name: sorted(((*key, *row) for key, row in rows.items()), key=repr) for name, rows in tables.rows.items()}
 
 
 def assert_views_equal_a_fold(database_url: str, events: Sequence[StoredEvent]) -> None:
@@ -122,12 +166,17 @@ def assert_views_equal_a_fold(database_url: str, events: Sequence[StoredEvent]) 
         assert live_rows(database_url, view) == folded_rows(view, events), view.name
 
 
+def start_runner(world: World, owner: str = "", ready: Callable[[], None] = lambda: None) -> asyncio.Task[None]:
+    """A runner of the views, in this process; cancel it."""
+    leaders = PostgresLeaders(world.queries, owner or new_id())
+    projector = Projector(world.log, world.queries, leaders, SystemClock(), world.settings)
+    return asyncio.create_task(projector.run(ready))
+
+
 @asynccontextmanager
 async def projecting(world: World) -> AsyncIterator[asyncio.Task[None]]:
     """A runner, until the block ends."""
-    leaders = PostgresLeaders(world.queries, new_id())
-    projector = Projector(world.log, world.queries, leaders, SystemClock(), world.settings)
-    task = asyncio.create_task(projector.run())
+    task = start_runner(world)
     try:
         yield task
     finally:

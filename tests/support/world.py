@@ -14,16 +14,19 @@ from typing import Any
 
 import httpx
 
+from domain.events import Fact
 from infra.clock import SystemClock
 from infra.dev_tokens import make_token
 from tests.support.chaos_client import ChaosClient, Follower
 from tests.support.cluster import Cluster
+from tests.support.eventually import eventually_true
 from tests.support.history import History
 from tests.support.ledger import Ledger, open_ledger
 from tests.support.model_process import ModelProcess
 from tests.support.processes import ROOT
 
 CONNECTIONS_MAX = 400
+SETTLE_SECONDS = 90.0
 
 
 @dataclass
@@ -68,6 +71,15 @@ class World:
         await self.cluster.all_ready()
         async with open_ledger(self.cluster.settings) as ledger:
             yield ledger
+
+    async def settled(self, ledger: Ledger, user: str, *, seconds: float = SETTLE_SECONDS) -> list[Fact]:
+        """The user's whole stream, once no reply of theirs is waited for any more."""
+
+        async def is_idle() -> bool:
+            return not await ledger.waiting(self.sub(user))
+
+        await eventually_true(is_idle, f"the end of all replies of {user}", seconds=seconds)
+        return await ledger.facts(self.sub(user))
 
     async def close(self) -> None:
         await asyncio.gather(*(follower.close() for follower in self.followers))

@@ -287,9 +287,10 @@ async def test_with_the_bus_away_the_text_so_far_goes_to_segments_and_the_look_f
     async with open_world(llm_attempts=1) as world:
         world.bus.disconnect()
         reply_id = await world.post("Count")
-        consumer = await world.worker(ScriptedModel(["One, ", "two", asyncio.Event()]), owner="dead")
+        model = ScriptedModel(["One, ", "two", asyncio.Event()])
+        consumer = await world.worker(model, owner="dead")
         await consumer.look()
-        await until(lambda: any(serving.done() for serving in consumer.tasks()) or consumer.running == 1)
+        await until(lambda: bool(model.calls))
         for _ in range(50):
             await asyncio.sleep(0)
         await consumer.desk.tokens.write_segments()

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, f
 
 from api.field_errors import FieldError, of_pydantic
 from api.problems import INTERNAL, TITLES, Problem, problem_of
+from api.tokens import AuthError, KeysUnavailable
 from domain import errors
 from domain.values import Json
 
@@ -33,6 +34,8 @@ TABLE: list[tuple[BaseException, int, str]] = [
     (errors.KeyReused("x"), 422, "idempotency_key_reused"),
     (errors.TooMany("x"), 429, "too_many"),
     (errors.Unavailable("x"), 503, "unavailable"),
+    (AuthError("canary"), 401, "unauthorized"),
+    (KeysUnavailable("canary"), 503, "auth_unavailable"),
     (litestar.exceptions.NotFoundException(), 404, "not_found"),
     (litestar.exceptions.MethodNotAllowedException(headers={"allow": "POST, GET"}), 405, "method_not_allowed"),
     (litestar.exceptions.NotAuthorizedException(), 401, "unauthorized"),

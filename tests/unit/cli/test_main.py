@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import jwt
 import pytest
 from click.testing import CliRunner
 
-from cli.main import COMMANDS, main
+from cli.main import available, main
 
 SECRET = "a development secret of more than 32 bytes"
 HEAVY = {"psycopg", "litestar", "nats", "sqlalchemy", "alembic", "pydantic", "httpx", "structlog", "jwt"}
@@ -28,13 +27,12 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})), file=sys
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not HEAVY & set(json.loads(done.stderr))
-    for name in COMMANDS:
+    for name in available():
         assert f"  {name} " in done.stdout
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_there_and_explains_itself(name: str) -> None:
-    assert find_spec(COMMANDS[name].module) is not None
+@pytest.mark.parametrize("name", available())
+def test_every_command_explains_itself(name: str) -> None:
     shown = CliRunner().invoke(main, [name, "--help"])
     assert shown.exit_code == 0, shown.output
     assert shown.output.startswith(f"Usage: main {name}")

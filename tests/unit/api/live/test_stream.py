@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from api import client as client_module
+from api import timeline as timeline_module
 from api.tokens import Principal
 from commands.sessions import CloseSession, OpenSession
 from domain.errors import DomainError, Invalid, NotFound, TooMany, Unavailable
@@ -106,7 +108,8 @@ async def test_a_client_that_does_not_read_is_closed_as_lagged_and_stalls_nobody
     await process.close()
 
 
-async def test_a_lagging_client_that_never_reads_again_is_cut(world: World) -> None:
+async def test_a_lagging_client_that_never_reads_again_is_cut(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "LAGGED_CUT_SECONDS", 0.01)
     process = Process(world, queue_frames=8)
     slow = await opened(process)
     slow.writable.clear()
@@ -192,6 +195,18 @@ async def test_a_store_that_is_away_refuses_new_users_and_ends_a_replay_with_its
     assert connection.names() == ["server.closing"]
     assert connection.complete
     world.log_away = False
+
+
+async def test_a_user_whose_facts_cannot_be_framed_harms_nobody_else(
+    process: Process, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await opened(process)
+    world.history.do(OpenSession())
+    monkeypatch.setattr(timeline_module, "frame_of", lambda fact: 1 / 0)
+    process.give_all()
+    await process.settle()
+    assert connection.names() == ["server.closing"]
+    assert not process.registry.wants(USER)
 
 
 async def test_the_hub_is_kept_a_little_and_then_given_up(process: Process, world: World) -> None:

@@ -1,0 +1,233 @@
+"""Recurrence rules, a part of RFC 5545's RRULE: which day comes after a due. Pure, and every search has an end.
+
+At most daily; no rule may name a time of day. Must not know tasks, zones or instants.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import MAXYEAR, date, timedelta
+from typing import Literal
+
+from domain.errors import Invalid
+
+RULE_CHARACTERS_MAX = 200
+INTERVAL_MAX = 999
+COUNT_MAX = 9_999
+YEARS_LOOKED_AT = 50  # a rule that names no day in that time has ended; 29 February on one weekday takes up to 40
+
+Freq = Literal["DAILY", "WEEKLY", "MONTHLY", "YEARLY"]
+
+_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_PART = re.compile(r"([A-Z]+)=([A-Z0-9,+:-]+)", re.ASCII)
+_UNTIL = re.compile(r"(\d{4})(\d{2})(\d{2})(T\d{6}Z?)?", re.ASCII)
+_BY_DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d{1,4}", re.ASCII)
+_FREQS: dict[str, Freq] = {"DAILY": "DAILY", "WEEKLY": "WEEKLY", "MONTHLY": "MONTHLY", "YEARLY": "YEARLY"}
+_KNOWN = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "WKST"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """`by_day` are (n-th of its month or year, 0 for each; weekday from Monday 0). `until` is the last day, included."""
+
+    freq: Freq
+    interval: int = 1
+    count: int | None = None
+    until: date | None = None
+    by_day: tuple[tuple[int, int], ...] = ()
+    by_month_day: frozenset[int] = frozenset()
+    by_month: frozenset[int] = frozenset()
+    by_set_pos: tuple[int, ...] = ()
+    week_start: int = 0
+
+
+def _refuse() -> Invalid:
+    return Invalid("recurrence is an RRULE, at most daily, such as FREQ=WEEKLY;BYDAY=MO.", code="recurrence_invalid")
+
+
+def parse_rule(text: str) -> Rule:
+    """With or without `RRULE:` before it. Raises `Invalid` for what is no rule, or one of a kind not followed here."""
+    text = text.removeprefix("RRULE:")
+    if len(text) > RULE_CHARACTERS_MAX:
+        raise _refuse()
+    parts: dict[str, str] = {}
+    for part in text.split(";"):
+        match = _PART.fullmatch(part)
+        if match is None or match[1] not in _KNOWN or match[1] in parts:
+            raise _refuse()
+        parts[match[1]] = match[2]
+    freq = _FREQS.get(parts.get("FREQ", ""))
+    if freq is None or ("COUNT" in parts and "UNTIL" in parts):
+        raise _refuse()
+    rule = Rule(
+        freq=freq,
+        interval=_number(parts.get("INTERVAL", "1"), INTERVAL_MAX),
+        count=_number(parts["COUNT"], COUNT_MAX) if "COUNT" in parts else None,
+        until=_until(parts["UNTIL"]) if "UNTIL" in parts else None,
+        by_day=_by_day(parts["BYDAY"], freq) if "BYDAY" in parts else (),
+        by_month_day=frozenset(_numbers(parts, "BYMONTHDAY", 31, negative=True)),
+        by_month=frozenset(_numbers(parts, "BYMONTH", 12)),
+        by_set_pos=tuple(_numbers(parts, "BYSETPOS", 366, negative=True)),
+        week_start=_WEEKDAYS.index(parts["WKST"]) if parts.get("WKST") in _WEEKDAYS else _no_week_start(parts),
+    )
+    if rule.by_set_pos and not (rule.by_day or rule.by_month_day or rule.by_month):
+        raise _refuse()
+    if rule.freq == "WEEKLY" and rule.by_month_day:
+        raise _refuse()
+    return rule
+
+
+def _no_week_start(parts: dict[str, str]) -> int:
+    if "WKST" in parts:
+        raise _refuse()
+    return 0
+
+
+def _number(text: str, maximum: int, *, minimum: int = 1) -> int:
+    if _NUMBER.fullmatch(text) is None or not minimum <= int(text) <= maximum:
+        raise _refuse()
+    return int(text)
+
+
+def _numbers(parts: dict[str, str], name: str, maximum: int, *, negative: bool = False) -> list[int]:
+    if name not in parts:
+        return []
+    minimum = -maximum if negative else 1
+    numbers = [_number(text, maximum, minimum=minimum) for text in parts[name].split(",")]
+    if 0 in numbers:
+        raise _refuse()
+    return numbers
+
+
+def _by_day(text: str, freq: Freq) -> tuple[tuple[int, int], ...]:
+    ordinal_max = {"DAILY": 0, "WEEKLY": 0, "MONTHLY": 5, "YEARLY": 53}[freq]
+    days: list[tuple[int, int]] = []
+    for part in text.split(","):
+        match = _BY_DAY.fullmatch(part)
+        if match is None or (match[1] is not None and not 1 <= abs(int(match[1])) <= ordinal_max):
+            raise _refuse()
+        days.append((int(match[1] or 0), _WEEKDAYS.index(match[2])))
+    return tuple(days)
+
+
+def _until(text: str) -> date:
+    match = _UNTIL.fullmatch(text)
+    try:
+        if match is None:
+            raise ValueError("no date")
+        return date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        raise _refuse() from None
+
+
+def counted_down(text: str) -> str:
+    """The rule for what is left once one occurrence is over: `COUNT` counts the present one too."""
+    return re.sub(r"(?<=COUNT=)\d+", lambda match: str(int(match[0]) - 1), text)
+
+
+# --- days ---------------------------------------------------------------------------------------------------------
+
+
+def next_day(rule: Rule, day: date) -> date | None:
+    """The first day after `day`, which counts as the rule's first; None when there is no other."""
+    if rule.count == 1:
+        return None
+    for days in _periods(rule, day):
+        for following in _chosen(rule, days):
+            if rule.until is not None and following > rule.until:
+                return None
+            if following > day:
+                return following
+    return None
+
+
+def _chosen(rule: Rule, days: list[date]) -> list[date]:
+    if not rule.by_set_pos:
+        return days
+    places = {place - 1 if place > 0 else len(days) + place for place in rule.by_set_pos}
+    return [day for place, day in enumerate(days) if place in places]
+
+
+def _periods(rule: Rule, start: date) -> Iterator[list[date]]:
+    """The days of each day, week, month or year that the rule looks at, in order."""
+    match rule.freq:
+        case "DAILY":
+            return _daily(rule, start)
+        case "WEEKLY":
+            return _weekly(rule, start)
+        case "MONTHLY":
+            return _monthly(rule, start)
+        case "YEARLY":
+            return _yearly(rule, start)
+
+
+def _last_year(start: date) -> int:
+    return min(start.year + YEARS_LOOKED_AT, MAXYEAR - 1)
+
+
+def _daily(rule: Rule, start: date) -> Iterator[list[date]]:
+    weekdays = {weekday for _, weekday in rule.by_day}
+    day, last_year = start, _last_year(start)
+    while day.year <= last_year:
+        fits = not weekdays or day.weekday() in weekdays
+        fits = fits and (not rule.by_month_day or _is_month_day(rule, day))
+        yield [day] if fits and _is_month(rule, day.month) else []
+        day += timedelta(days=rule.interval)
+
+
+def _weekly(rule: Rule, start: date) -> Iterator[list[date]]:
+    weekdays = {weekday for _, weekday in rule.by_day} or {start.weekday()}
+    first = start.toordinal() - (start.weekday() - rule.week_start) % 7
+    last = date(_last_year(start), 12, 24).toordinal()
+    for week in range(max(first, 1), last, 7 * rule.interval):
+        days = [date.fromordinal(ordinal) for ordinal in range(week, week + 7)]
+        yield [day for day in days if day.weekday() in weekdays and _is_month(rule, day.month)]
+
+
+def _monthly(rule: Rule, start: date) -> Iterator[list[date]]:
+    last = (_last_year(start) + 1) * 12
+    for months in range(start.year * 12 + start.month - 1, last, rule.interval):
+        year, month = months // 12, months % 12 + 1
+        yield _of_month(rule, year, month, start.day) if _is_month(rule, month) else []
+
+
+def _yearly(rule: Rule, start: date) -> Iterator[list[date]]:
+    is_by_week = bool(rule.by_day) and not rule.by_month and not rule.by_month_day
+    months = sorted(rule.by_month) or (range(1, 13) if rule.by_month_day or rule.by_day else [start.month])
+    for year in range(start.year, _last_year(start) + 1, rule.interval):
+        if is_by_week:
+            days = [date.fromordinal(n) for n in range(date(year, 1, 1).toordinal(), date(year + 1, 1, 1).toordinal())]
+            yield [day for day in days if _is_named(rule, day.weekday(), day.timetuple().tm_yday, len(days))]
+        else:
+            yield [day for month in months for day in _of_month(rule, year, month, start.day)]
+
+
+def _of_month(rule: Rule, year: int, month: int, usual_day: int) -> list[date]:
+    length = monthrange(year, month)[1]
+    days = [date(year, month, number) for number in range(1, length + 1)]
+    if rule.by_month_day:
+        days = [day for day in days if _is_month_day(rule, day)]
+    if rule.by_day:
+        days = [day for day in days if _is_named(rule, day.weekday(), day.day, length)]
+    if not rule.by_month_day and not rule.by_day:
+        days = [day for day in days if day.day == usual_day]
+    return days
+
+
+def _is_named(rule: Rule, weekday: int, number: int, length: int) -> bool:
+    """Whether `by_day` names the `number`-th day, a `weekday`, of a month or year of that `length`."""
+    from_start, from_end = (number - 1) // 7 + 1, -((length - number) // 7 + 1)
+    return any(wanted == weekday and place in (0, from_start, from_end) for place, wanted in rule.by_day)
+
+
+def _is_month_day(rule: Rule, day: date) -> bool:
+    length = monthrange(day.year, day.month)[1]
+    return day.day in rule.by_month_day or day.day - length - 1 in rule.by_month_day
+
+
+def _is_month(rule: Rule, month: int) -> bool:
+    return not rule.by_month or month in rule.by_month

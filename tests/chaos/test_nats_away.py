@@ -1,0 +1,109 @@
+"""P12, P13: NATS is a cache. Away, everything goes on from Postgres; wiped, nothing is lost and nobody is needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import pytest
+
+from tests.support import checkers
+from tests.support.chaos_client import ChaosClient, Follower
+from tests.support.eventually import eventually_true
+from tests.support.published import kept_positions
+from tests.support.world import World
+
+pytestmark = pytest.mark.chaos
+
+USERS = ("ann", "ben", "cleo")
+AWAY_SECONDS = 10.0
+PAUSE_SECONDS = 0.2
+
+
+async def chat(client: ChaosClient, follower: Follower, is_over: asyncio.Event) -> None:
+    """A message, its answer, a task, a look at the state; again."""
+    number = 0
+    while not is_over.is_set():
+        number += 1
+        said = await client.say(f"{client.name} says {number}")
+        await follower.until_ended(said.body["replyId"])
+        task = await client.create_task(f"{client.name} task {number}")
+        await client.insist("read", "GET", f"/state?min_version={task.version}")
+        await asyncio.sleep(PAUSE_SECONDS * client.rng.random())
+
+
+@asynccontextmanager
+async def chatting(world: World) -> AsyncIterator[dict[str, Follower]]:
+    is_over = asyncio.Event()
+    followers: dict[str, Follower] = {}
+    for user in USERS:
+        client = world.client(user, "s")
+        followers[user] = await world.follower(client, await client.session())
+        await followers[user].until_ended((await client.say(f"{user} is here")).body["replyId"])
+    chats = [asyncio.create_task(chat(world.client(user), follower, is_over)) for user, follower in followers.items()]
+    try:
+        yield followers
+        is_over.set()
+        await asyncio.gather(*chats)
+    finally:
+        for task in chats:
+            task.cancel()
+
+
+async def judge(world: World, followers: dict[str, Follower]) -> None:
+    problems: list[str] = []
+    async with world.ledger() as ledger:
+        for user, follower in followers.items():
+            facts = await world.settled(ledger, user)
+            ops = [op for op in world.history.ops if op.client.split(".")[0] == user]
+            await follower.until_version(facts[-1].version)
+            problems += checkers.acknowledged_once(ops, facts)
+            problems += checkers.texts_once(ops, facts)
+            problems += checkers.replies_end_once(facts)
+            problems += checkers.attempts_are_fenced(facts)
+            problems += checkers.stream_is_exact(follower, facts, after=follower.facts[0]["version"] - 1)
+        # NATS has all of it again, each event once and in order.
+        positions = [row.position for row in await ledger.rows()]
+    assert not problems, "\n".join(problems)
+
+    async def is_complete() -> bool:
+        return await kept_positions(world.cluster.settings.nats_url) == positions
+
+    await eventually_true(is_complete, "the whole log in NATS", every_seconds=0.5)
+
+
+async def test_without_nats_commands_reads_replies_and_streams_go_on(world: World) -> None:
+    nats = world.cluster.members["nats"]
+    async with chatting(world) as followers:
+        await nats.hold_down()
+        began, ended = monotonic(), {user: len(follower.reducer.ended) for user, follower in followers.items()}
+        await asyncio.sleep(AWAY_SECONDS * (1 if world.share < 1 else 3))
+        answered = {user: len(follower.reducer.ended) - ended[user] for user, follower in followers.items()}
+        over = monotonic()
+        nats.release()
+        await nats.until_ready()
+    meanwhile = [op for op in world.history.ops if began <= op.called_at and (op.returned_at or over) <= over]
+    failed = [op for op in meanwhile if op.status is not None and op.status >= 500]
+    print(f"{len(meanwhile)} requests and {answered} replies without NATS")
+    assert not failed, failed
+    assert all(answered.values()), f"replies that clients saw end without NATS: {answered}"
+    await judge(world, followers)
+
+
+async def test_a_wiped_nats_loses_nothing(world: World) -> None:
+    async with chatting(world) as followers:
+        for _ in range(world.count(5)):
+            await asyncio.sleep(world.rng.uniform(0.2, 1.5))
+            await world.cluster.wipe_nats()
+            seen = {user: len(follower.reducer.ended) for user, follower in followers.items()}
+            # Everybody gets at least one answer from the new one.
+            await eventually_true(
+                lambda seen=seen: has_gone_on(followers, seen), "answers after the wipe", every_seconds=0.05
+            )
+    await judge(world, followers)
+
+
+async def has_gone_on(followers: dict[str, Follower], seen: dict[str, int]) -> bool:
+    return all(len(follower.reducer.ended) > seen[user] + 1 for user, follower in followers.items())
