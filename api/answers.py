@@ -9,6 +9,7 @@ from litestar import Response
 from litestar.types import Receive, Scope, Send
 
 JSON = b"application/json"
+NOT_MODIFIED = 304
 
 
 class BytesAnswer(Response[bytes]):
@@ -27,7 +28,9 @@ class BytesAnswer(Response[bytes]):
         # The parent's attributes are left out on purpose: only its type is needed, for handlers' annotations.
         self.content = body
         self.status_code = status_code
-        self._headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(body)), *headers]
+        self._headers = [*headers]
+        if status_code != NOT_MODIFIED:  # which must not tell the length of what it does not send
+            self._headers += [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
         return self._send

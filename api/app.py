@@ -24,7 +24,8 @@ from api.live_sources import BusTokens, LogFacts
 from api.openapi import openapi_config
 from api.presence_writes import PresenceWrites
 from api.queries import Views
-from api.realtime import RealtimeEndpoint
+from api.realtime import REALTIME_PATH, RealtimeEndpoint
+from api.request_metrics import watch
 from api.services import Services
 from api.socket_commands import socket_commands
 from api.stream import StreamEndpoint
@@ -72,7 +73,8 @@ HANDLERS = [
 
 @dataclass(frozen=True, slots=True)
 class OpenApi:
-    """`feed` is the task that follows the log: without it caches go stale and streams fall silent."""
+    """`feed` is the task that follows the log: without it caches go stale and streams fall silent. `side` is what
+    commands are handled with."""
 
     app: Edge
     streams: HubRegistry
@@ -126,6 +128,8 @@ async def open_api(settings: Settings, *parts: health.Part) -> AsyncIterator[Ope
             new_id=new_id,
             cors=Cors(settings.cors_origins),
             tickets=tickets,
+            watch=watch,
+            version_of=services.version_for,
         )
         yield OpenApi(edge, registry, feed, side)
 
@@ -159,7 +163,7 @@ def _application(services: Services, registry: HubRegistry, checks: health.Healt
     return Litestar(
         [versioned, login.exchange_code, health.live, health.ready, health.metrics],
         state=State({"services": services, "health": checks}),
-        openapi_config=openapi_config(version("microcos")),
+        openapi_config=openapi_config(version("microcos"), extra_paths=REALTIME_PATH),
         **litestar_options(),
     )
 

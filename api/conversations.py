@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, delete, get, patch
 from litestar.params import FromPath
 
+from api.answer_schemas import ConversationChanged, ConversationsOut, DeletedOut, MessagesOut
 from api.queries import Views, answer_query
 from api.query import integer
 from api.request import call_of
@@ -22,7 +23,12 @@ from projections.reading import Fetched
 PAGE = ("min_version", "limit", "cursor")
 
 
-@get("/conversations", operation_id="listConversations", tags=["conversations"], opt={"query": (*PAGE, "archived")})
+@get(
+    "/conversations",
+    operation_id="listConversations",
+    tags=["conversations"],
+    opt={"query": (*PAGE, "archived"), "answer": ConversationsOut, "also": (304,)},
+)
 async def list_conversations(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Conversations, the last used first; `archived` true or false gives one kind only."""
     query = call_of(request).query
@@ -44,7 +50,7 @@ async def list_conversations(request: Request[Any, Any, Any]) -> Response[bytes]
     "/conversations/{conversation_id:str}/messages",
     operation_id="listMessages",
     tags=["conversations"],
-    opt={"query": PAGE},
+    opt={"query": PAGE, "answer": MessagesOut, "also": (304,)},
 )
 async def list_messages(request: Request[Any, Any, Any], conversation_id: FromPath[str]) -> Response[bytes]:
     """The newest messages, oldest first; `nextCursor` leads back through all history."""
@@ -61,7 +67,7 @@ async def list_messages(request: Request[Any, Any, Any], conversation_id: FromPa
 @patch(
     "/conversations/{conversation_id:str}",
     operation_id="changeConversation",
-    opt={"body": ConversationIn},
+    opt={"body": ConversationIn, "answer": ConversationChanged},
     tags=["conversations"],
 )
 async def change_conversation(request: Request[Any, Any, Any], conversation_id: FromPath[str]) -> Response[bytes]:
@@ -88,7 +94,11 @@ async def change_conversation(request: Request[Any, Any, Any], conversation_id: 
 
 
 @delete(
-    "/conversations/{conversation_id:str}", operation_id="deleteConversation", status_code=200, tags=["conversations"]
+    "/conversations/{conversation_id:str}",
+    operation_id="deleteConversation",
+    status_code=200,
+    opt={"answer": DeletedOut},
+    tags=["conversations"],
 )
 async def delete_conversation(request: Request[Any, Any, Any], conversation_id: FromPath[str]) -> Response[bytes]:
     """Delete a conversation for good: its text can't be read again by anybody. What it made, stays."""

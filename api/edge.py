@@ -21,6 +21,7 @@ from api.problems import NOT_FOUND, Problem, Refused, method_not_allowed, proble
 from api.query import parse_query, refuse_undeclared
 from api.request import Call, RequestIds, attach, call_of, idempotency_key_of, single_headers
 from api.routing import Routes
+from domain.errors import Unavailable
 from domain.ports import Clock, NewId
 from infra.settings import Settings
 from infra.telemetry import get_logger
@@ -37,6 +38,7 @@ _log = get_logger("api.edge")
 Send = Callable[[Any], Awaitable[None]]
 Headers = Mapping[bytes, bytes]
 Watch = Callable[[Any, int, float], None]
+VersionOf = Callable[[Principal], Awaitable[int]]
 
 
 class Tickets(Protocol):
@@ -69,7 +71,8 @@ def litestar_options() -> dict[str, Any]:
 
 class Edge:
     """`watch(scope, status, seconds)` is called once an answer is done, for metrics; `path_template` is in the scope
-    when a route was found. Without `tickets`, a ticket in a query is no token."""
+    when a route was found. Without `tickets`, a ticket in a query is no token. `version_of` gives refusals of a known
+    caller their `X-Stream-Version`; it may raise `Unavailable`."""
 
     def __init__(
         self,
@@ -82,6 +85,7 @@ class Edge:
         cors: Cors | None = None,
         tickets: Tickets | None = None,
         watch: Watch | None = None,
+        version_of: VersionOf | None = None,
     ) -> None:
         self._app: Any = app
         self._routes = Routes(app)
@@ -92,6 +96,7 @@ class Edge:
         self._cors = cors or Cors()
         self._tickets = tickets
         self._watch = watch
+        self._version_of = version_of
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -144,6 +149,7 @@ class Edge:
         send: Send,
     ) -> None:
         _check_path(call.path)
+        call.path = call.path.rstrip("/") or "/"  # the router takes both; whoever looks at it next shall see one
         call.query = parse_query(scope["query_string"])
         if _is_protected(call.path):
             await self._authenticate(call, headers, repeated)
@@ -224,6 +230,10 @@ class Edge:
         problem = self._problem(call, error)
         body = problem.body()
         listed = problem.header_list(body)
+        # Of a failure it would be a second question to a store that may be away.
+        if self._version_of is not None and call.principal is not None and problem.status < 500:
+            with suppress(Unavailable):
+                listed.append((b"x-stream-version", b"%d" % await self._version_of(call.principal)))
         has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
         if has_body and not call.is_read and not problem.close:
             listed.append((b"connection", b"close"))

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get
 
+from api.answer_schemas import HealthOut
 from domain.errors import DomainError, Unavailable
 from infra.telemetry import METRICS_CONTENT_TYPE, render_metrics
 
@@ -55,7 +56,7 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/health/ready", operation_id="ready", tags=["health"])
+@get("/health/ready", operation_id="ready", tags=["health"], opt={"answer": HealthOut})
 async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     """503 when Postgres, keys or migrations fail; `degraded` when NATS or the model does."""
     serves, parts = await request.app.state["health"].look()

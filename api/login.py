@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, post
 
+from api.answer_schemas import LoginOut
 from api.request import call_of
 from api.schemas import LoginIn
 from api.services import NO_STORE, services_of
@@ -14,7 +15,13 @@ from domain.errors import NotFound
 from infra.dev_tokens import make_token
 
 
-@post("/auth/dev", operation_id="exchangeLoginCode", status_code=201, opt={"body": LoginIn}, tags=["auth"])
+@post(
+    "/auth/dev",
+    operation_id="exchangeLoginCode",
+    status_code=201,
+    opt={"body": LoginIn, "answer": LoginOut},
+    tags=["auth"],
+)
 async def exchange_code(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Exchange a log-in code for a development token."""
     services = services_of(request)

@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath
 
+from api.answer_schemas import DeletedOut, MemoriesOut, MemoryOut
 from api.queries import answer_query
 from api.schemas import PinIn
 from api.services import caller, check_body_user, run
@@ -16,7 +17,13 @@ from domain.frames import memory_json
 from projections.state_queries import fetch_memories
 
 
-@post("/memory/pin", operation_id="pinMemory", status_code=201, opt={"body": PinIn}, tags=["memory"])
+@post(
+    "/memory/pin",
+    operation_id="pinMemory",
+    status_code=201,
+    opt={"body": PinIn, "answer": MemoryOut, "also": (200,)},
+    tags=["memory"],
+)
 async def pin_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Pin a fact. The same type and key replaces (200), keeping what it replaced."""
     services, call, user = await caller(request)
@@ -33,13 +40,24 @@ async def pin_memory(request: Request[Any, Any, Any]) -> Response[bytes]:
     return await run(services, user, call, PinMemory(type=body.type, key=body.key, value=body.value), answer)
 
 
-@get("/memory", operation_id="listMemories", tags=["memory"], opt={"query": ("min_version",)})
+@get(
+    "/memory",
+    operation_id="listMemories",
+    tags=["memory"],
+    opt={"query": ("min_version",), "answer": MemoriesOut, "also": (304,)},
+)
 async def list_memories(request: Request[Any, Any, Any]) -> Response[bytes]:
     """All pinned memories, oldest first."""
     return await answer_query(request, lambda views, user: fetch_memories(views.reader, user.user_id))
 
 
-@delete("/memory/{memory_id:str}", operation_id="forgetMemory", status_code=200, tags=["memory"])
+@delete(
+    "/memory/{memory_id:str}",
+    operation_id="forgetMemory",
+    status_code=200,
+    opt={"answer": DeletedOut},
+    tags=["memory"],
+)
 async def forget_memory(request: Request[Any, Any, Any], memory_id: FromPath[str]) -> Response[bytes]:
     """Forget a memory."""
     services, call, user = await caller(request)

@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Request, Response, post
 from litestar.params import FromPath
 
+from api.answer_schemas import MessageAccepted, ReplyStopping
 from api.cursor import Cursor
 from api.schemas import EmptyBody, MessageIn
 from api.services import User, caller, check_body_user, run
@@ -18,7 +19,13 @@ from domain.events import MessageReceived, ReplyRequested
 from domain.values import REDACTED, Json
 
 
-@post("/message", operation_id="postMessage", status_code=202, opt={"body": MessageIn}, tags=["chat"])
+@post(
+    "/message",
+    operation_id="postMessage",
+    status_code=202,
+    opt={"body": MessageIn, "answer": MessageAccepted},
+    tags=["chat"],
+)
 async def post_message(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Accept a message. Its answer is streamed to the session and stands in the state afterwards."""
     services, call, user = await caller(request)
@@ -30,7 +37,11 @@ async def post_message(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @post(
-    "/message/{message_id:str}/stop", operation_id="stopReply", status_code=200, opt={"body": EmptyBody}, tags=["chat"]
+    "/message/{message_id:str}/stop",
+    operation_id="stopReply",
+    status_code=200,
+    opt={"body": EmptyBody, "answer": ReplyStopping, "also": (202,)},
+    tags=["chat"],
 )
 async def stop_reply(request: Request[Any, Any, Any], message_id: FromPath[str]) -> Response[bytes]:
     """Stop the reply with this id, or to the message with this id. 202 while its worker still ends it."""
@@ -43,7 +54,7 @@ async def stop_reply(request: Request[Any, Any, Any], message_id: FromPath[str])
     "/message/{message_id:str}/regenerate",
     operation_id="regenerateReply",
     status_code=202,
-    opt={"body": EmptyBody},
+    opt={"body": EmptyBody, "answer": MessageAccepted},
     tags=["chat"],
 )
 async def regenerate_reply(request: Request[Any, Any, Any], message_id: FromPath[str]) -> Response[bytes]:
@@ -81,14 +92,15 @@ def accepted(generation: str) -> Callable[[Outcome], Answer]:
         requested = next(fact.event for fact in outcome.facts if isinstance(fact.event, ReplyRequested))
         received = next((fact.event for fact in outcome.facts if isinstance(fact.event, MessageReceived)), None)
         conversation = outcome.after.conversations[requested.reply.conversation_ref]
-        session_id = received.session_id if received is not None else next(reversed(list(outcome.after.sessions)), None)
+        session_id = received.session_id if received is not None else None
+        session_id = session_id or list(outcome.after.sessions)[-1]
         body: dict[str, Json] = {
             "status": "accepted",
             "messageId": requested.reply.message_id,
             "replyId": requested.reply.reply_id,
             "conversationId": conversation.conversation_id,
             "sessionId": session_id,
-            "streamUrl": None if session_id is None else stream_url(session_id, generation, outcome.before.version),
+            "streamUrl": stream_url(session_id, generation, outcome.before.version),
             "version": outcome.after.version,
         }
         if requested.reply.supersedes is not None:

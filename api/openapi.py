@@ -1,12 +1,14 @@
 """The OpenAPI 3.1 document and a page that shows it without any other host.
 
 Litestar writes what it knows of the routes; bodies and parameters that the edge checks come from each handler's `opt`:
-`body` (a Pydantic model, or a request body object as OpenAPI writes it), `query` (names) and `answer` (a model).
+`body` (a Pydantic model, or a request body object as OpenAPI writes it), `query` (names), `headers` (name to what it
+means), `answer` (a model) and `also` (other statuses of that answer, or 304).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
@@ -39,6 +41,11 @@ QUERY_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "after": ({"type": "string"}, "The cursor of the last frame that was seen; `Last-Event-ID` beats it."),
     "ticket": ({"type": "string"}, "In place of a token, for clients that can't send headers; once."),
     "q": ({"type": "string", "minLength": 1}, "What to look for."),
+    "status": ({"enum": ["open", "done"]}, "Only these."),
+    "tag": ({"type": "string"}, "Only what has this tag."),
+    "due_from": ({"type": "string"}, "Due at this YYYY-MM-DD or YYYY-MM-DDTHH:MM or later, in the task's own zone."),
+    "due_to": ({"type": "string"}, "Due then or earlier; a date covers its whole day."),
+    "archived": ({"type": "boolean"}, "Only those that are archived, or that are not."),
 }
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -47,6 +54,7 @@ _IDEMPOTENCY_KEY = {
     "description": "The same key and request again answer the same bytes; with another request 422.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x20-\x7e]+$"},
 }
+_STREAM_VERSION = {"description": "The user's stream version.", "schema": {"type": "integer", "minimum": 0}}
 _PROBLEM_SCHEMA = {
     "type": "object",
     "description": "RFC 9457. `code` is stable; `errors` point into the body or name a parameter.",
@@ -117,6 +125,9 @@ def _complete(
         if name not in known:
             schema, text = QUERY_PARAMETERS.get(name, ({"type": "string"}, ""))
             parameters.append({"name": name, "in": "query", "required": False, "schema": schema, "description": text})
+    for name, text in handler.opt.get("headers", {}).items():
+        header = {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
+        parameters.append(header)
     body = handler.opt.get("body")
     if isinstance(body, type) and issubclass(body, BaseModel):
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _add(body, schemas)}}}
@@ -133,6 +144,13 @@ def _complete(
         del responses[status]  # Litestar describes its own errors; ours are problems
     for answer in responses.values():
         _say_object(answer, handler.opt.get("answer"), schemas)
+    usual: dict[str, Any] = next(iter(responses.values()), {})
+    for status in handler.opt.get("also", ()):
+        text = HTTPStatus(status).phrase
+        responses[str(status)] = {"description": text} if status == 304 else {**usual, "description": text}
+    if path.startswith("/api/"):
+        for answer in responses.values():
+            answer["headers"] = {**answer.get("headers", {}), "X-Stream-Version": _STREAM_VERSION}
     responses["default"] = {
         "description": "Refused or failed",
         "content": {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},

@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Request, Response, get, put
 from litestar.params import FromPath
 
+from api.answer_schemas import PreferenceOut, PreferencesOut
 from api.queries import answer_query
 from api.schemas import PreferenceIn
 from api.services import caller, check_body_user, run
@@ -19,13 +20,23 @@ from projections.state_queries import fetch_preferences
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 
 
-@get("/preferences", operation_id="listPreferences", tags=["preferences"], opt={"query": ("min_version",)})
+@get(
+    "/preferences",
+    operation_id="listPreferences",
+    tags=["preferences"],
+    opt={"query": ("min_version",), "answer": PreferencesOut, "also": (304,)},
+)
 async def list_preferences(request: Request[Any, Any, Any]) -> Response[bytes]:
     """All preferences, as one object by key."""
     return await answer_query(request, lambda views, user: fetch_preferences(views.reader, user.user_id))
 
 
-@put("/preferences/{key:str}", operation_id="setPreference", opt={"body": PreferenceIn}, tags=["preferences"])
+@put(
+    "/preferences/{key:str}",
+    operation_id="setPreference",
+    opt={"body": PreferenceIn, "answer": PreferenceOut},
+    tags=["preferences"],
+)
 async def set_preference(request: Request[Any, Any, Any], key: FromPath[str]) -> Response[bytes]:
     """Set one preference. `timezone`, `workHours`, `notifications` and `travel` are checked; others are free JSON."""
     services, call, user = await caller(request)

@@ -38,6 +38,7 @@ TITLES = {
     413: "The body is too large",
     415: "The media type is not supported",
     422: "The idempotency key is used already",
+    426: "Another protocol is needed",
     429: "Too many requests",
     431: "The header is too large",
     500: "Something went wrong",

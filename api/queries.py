@@ -6,18 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 
-from api.answers import BytesAnswer
+from api.answers import NOT_MODIFIED, BytesAnswer
 from api.query import integer
 from api.request import call_of, single_headers
 from api.services import STREAM_VERSION, User, services_of, user_of
 from commands.write_side import WriteSide
-from domain.frames import utc
 from domain.values import Json
 from infra.presence import PostgresPresence
 from projections.reading import Fetched, Reader
@@ -49,13 +49,13 @@ class Views:
         return int(fetched.body["version"]), patch
 
     async def with_presence(self, user_id: str, sessions: Json) -> Json:
-        """Sessions with when they were last seen and whether a client listens now."""
+        """Sessions with when they were last seen, in Unix seconds, and whether a client listens now."""
         seen = await self.presence.of(user_id)
         shapes = []
         for session in sessions:
-            last_seen_ms, active = seen.get(session.get("sessionId", ""), (None, False))
-            last_seen = session.get("openedAt") if last_seen_ms is None else utc(last_seen_ms)
-            shapes.append({**session, "lastSeen": last_seen, "active": active})
+            opened_ms = round(datetime.fromisoformat(session["openedAt"]).timestamp() * 1000)
+            last_seen_ms, active = seen.get(session["sessionId"], (opened_ms, False))
+            shapes.append({**session, "lastSeen": last_seen_ms // 1000, "active": active})
         return shapes
 
 
@@ -63,7 +63,9 @@ Fetch = Callable[[Views, User], Awaitable[Fetched]]
 
 
 async def answer_query(request: Request[Any, Any, Any], fetch: Fetch, *, view: str = "state") -> Response[bytes]:
-    """Run `fetch` for the caller. The ETag is a hash of the answer's bytes, so it is strong whatever went into them."""
+    """Run `fetch` for the caller. The ETag is the version that the answer shows, which `If-Match` may name, and a hash
+    of its bytes, so it is strong whatever went into them.
+    """
     services, call = services_of(request), call_of(request)
     user = await user_of(services, call)
     views = services.views
@@ -72,13 +74,20 @@ async def answer_query(request: Request[Any, Any, Any], fetch: Fetch, *, view: s
         await views.wait_for(view, user.user_id, min_version)
     fetched = await fetch(views, user)
     body = msgspec.json.encode(fetched.body)
-    etag = f'"{sha256(body).hexdigest()[:32]}"'.encode()
+    etag = f'"{fetched.body["version"]}-{sha256(body).hexdigest()[:32]}"'.encode()
     headers = [
         (STREAM_VERSION.encode(), str(fetched.mark.version).encode()),
         (b"etag", etag),
         (b"cache-control", b"private, no-cache"),
     ]
     given, _ = single_headers(request.scope["headers"])
-    if etag in (tag.strip() for tag in given.get(b"if-none-match", b"").split(b",")):
-        return BytesAnswer(b"", status_code=304, headers=headers)
+    if _names(given.get(b"if-none-match", b""), etag):
+        return BytesAnswer(b"", status_code=NOT_MODIFIED, headers=headers)
     return BytesAnswer(body, headers=headers)
+
+
+def _names(if_none_match: bytes, etag: bytes) -> bool:
+    """The weak comparison that RFC 9110 wants here: what a cache on the way marked as weak is the same to us."""
+    return if_none_match.strip() == b"*" or etag in (
+        tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")
+    )

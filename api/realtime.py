@@ -23,7 +23,7 @@ from api.cursor import Cursor, parse_cursor
 from api.frames import Encoded, Reply
 from api.hub import Hub
 from api.hub_registry import HubRegistry
-from api.problems import Problem, problem_of
+from api.problems import Problem, Refused, problem_of
 from api.query import refuse_unknown
 from api.request import call_of
 from api.stream import UserIdOf, abort_of, cursor_of
@@ -40,6 +40,12 @@ MESSAGES_BURST = 200.0
 NAME_CHARACTERS_MAX = 255
 
 NORMAL, UNSUPPORTED, POLICY, TOO_LARGE, BROKEN, RESTARTING, COME_BACK = 1000, 1003, 1008, 1009, 1011, 1012, 1013
+UPGRADE_REQUIRED = Problem(
+    status=426,
+    code="upgrade_required",
+    detail="This address speaks WebSocket only. For server-sent events there is GET /api/v1/stream/{sessionId}.",
+    headers=((b"upgrade", b"websocket"), (b"connection", b"upgrade")),
+)
 _CLOSE_CODES: dict[End, int] = {
     "lagged": COME_BACK,
     "closing": RESTARTING,
@@ -65,6 +71,24 @@ class Commands:
     stop: StopReply
 
 
+# What the OpenAPI document says of a route that it can't describe.
+REALTIME_PATH = {
+    "/api/v1/realtime": {
+        "get": {
+            "operationId": "openRealtime",
+            "summary": "The same frames over a WebSocket, and commands up it.",
+            "tags": ["stream"],
+            "security": [{"token": []}],
+            "parameters": [
+                {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
+                for name in ("after", "sessionId", "ticket")
+            ],
+            "responses": {"101": {"description": "Switching Protocols"}},
+        }
+    }
+}
+
+
 class RealtimeEndpoint:
     """Expects the edge in front: it says who calls, and refused foreign origins."""
 
@@ -76,6 +100,8 @@ class RealtimeEndpoint:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """`?sessionId=` marks a session as listening; `?after=` begins after a cursor, else the stream begins now."""
+        if scope["type"] != "websocket":
+            raise Refused(UPGRADE_REQUIRED)
         call = call_of(scope)
         accepted = False
         try:

@@ -15,6 +15,7 @@ from litestar import Response
 from api.answers import BytesAnswer
 from api.request import Call, call_of
 from api.schemas import Body
+from api.tokens import Principal
 from commands.decide import Command
 from commands.handle import Answer, CommandHandler, Outcome, Request
 from domain.errors import Forbidden
@@ -43,6 +44,16 @@ class Services:
     views: Views
     tickets: StreamTickets
     redeem_login: Callable[[str], Awaitable[str | None]]
+
+    async def version_of(self, user_id: str) -> int:
+        """The user's stream version, as far as this process knows of it. Raises `Unavailable`."""
+        brain = self.handler.states.cached(user_id)
+        return await self.log.head(user_id) if brain is None else brain.version
+
+    async def version_for(self, principal: Principal) -> int:
+        """As `version_of`, for whoever calls; 0 while nobody knows them. Raises `Unavailable`."""
+        user_id = await self.keyring.find_user(principal.issuer, principal.sub)
+        return 0 if user_id is None else await self.version_of(user_id)
 
 
 @dataclass(frozen=True, slots=True)

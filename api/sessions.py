@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath
 
+from api.answer_schemas import SessionClosedOut, SessionOpenedOut, SessionsOut, TicketOut
 from api.messages import stream_url
 from api.queries import Views, answer_query
 from api.schemas import EmptyBody
@@ -19,7 +20,13 @@ from projections.reading import Fetched
 from projections.state_queries import fetch_sessions
 
 
-@post("/sessions", operation_id="openSession", status_code=201, opt={"body": EmptyBody}, tags=["sessions"])
+@post(
+    "/sessions",
+    operation_id="openSession",
+    status_code=201,
+    opt={"body": EmptyBody, "answer": SessionOpenedOut},
+    tags=["sessions"],
+)
 async def open_session(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Open a session. Its stream carries everything of the user, from any session of theirs."""
     services, call, user = await caller(request)
@@ -34,7 +41,12 @@ async def open_session(request: Request[Any, Any, Any]) -> Response[bytes]:
     return await run(services, user, call, OpenSession(), answer)
 
 
-@get("/sessions", operation_id="listSessions", tags=["sessions"], opt={"query": ("min_version",)})
+@get(
+    "/sessions",
+    operation_id="listSessions",
+    tags=["sessions"],
+    opt={"query": ("min_version",), "answer": SessionsOut, "also": (304,)},
+)
 async def list_sessions(request: Request[Any, Any, Any]) -> Response[bytes]:
     """All sessions with when they were last seen; a dropped client's is inactive and can be resumed."""
 
@@ -46,7 +58,13 @@ async def list_sessions(request: Request[Any, Any, Any]) -> Response[bytes]:
     return await answer_query(request, fetch)
 
 
-@delete("/sessions/{session_id:str}", operation_id="closeSession", status_code=200, tags=["sessions"])
+@delete(
+    "/sessions/{session_id:str}",
+    operation_id="closeSession",
+    status_code=200,
+    opt={"answer": SessionClosedOut},
+    tags=["sessions"],
+)
 async def close_session(request: Request[Any, Any, Any], session_id: FromPath[str]) -> Response[bytes]:
     """Close a session. Its streams end."""
     services, call, user = await caller(request)
@@ -57,12 +75,18 @@ async def close_session(request: Request[Any, Any, Any], session_id: FromPath[st
     return await run(services, user, call, CloseSession(session_id=session_id), answer)
 
 
-@post("/stream/ticket", operation_id="issueStreamTicket", status_code=201, opt={"body": EmptyBody}, tags=["stream"])
+@post(
+    "/stream/ticket",
+    operation_id="issueStreamTicket",
+    status_code=201,
+    opt={"body": EmptyBody, "answer": TicketOut},
+    tags=["stream"],
+)
 async def issue_ticket(request: Request[Any, Any, Any]) -> Response[bytes]:
     """A ticket for one stream or WebSocket (`?ticket=`), good once and for 30 seconds."""
     services, call, user = await caller(request)
     check_body_user(call.read(EmptyBody), user)
     ticket = await services.tickets.issue(call.user(), user.user_id)
-    body = msgspec.json.encode({"ticket": ticket, "expiresIn": services.settings.ticket_seconds})
-    brain = services.handler.states.cached(user.user_id)
-    return json_response(body, 201, brain.version if brain is not None else await services.log.head(user.user_id))
+    version = await services.version_of(user.user_id)
+    shape = {"ticket": ticket, "expiresIn": services.settings.ticket_seconds, "version": version}
+    return json_response(msgspec.json.encode(shape), 201, version)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from litestar import Request, Response, get
 
+from api.answer_schemas import StateOut
 from api.queries import Views, answer_query
 from api.query import integer
 from api.request import call_of
@@ -18,12 +19,21 @@ from projections.state_queries import fetch_changes, fetch_state, fetch_state_at
 
 MESSAGES_DEFAULT, MESSAGES_MAX = 50, 500
 CHANGES_DEFAULT = 500
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNIX_SECONDS_MIN = 10**9  # an integer from here on is a time and not a version
 DIGITS = re.compile(r"[0-9]{1,18}")
-TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})", re.ASCII)
+# A plus that was not escaped arrives as a space; where an offset stands it can be nothing else.
+TIME = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(?:([Zz])|([+ -])(\d{2}:\d{2}))", re.ASCII
+)
 
 
-@get("/state", operation_id="getState", tags=["state"], opt={"query": ("limit", "since", "as_of", "min_version")})
+@get(
+    "/state",
+    operation_id="getState",
+    tags=["state"],
+    opt={"query": ("limit", "since", "as_of", "min_version"), "answer": StateOut, "also": (304,)},
+)
 async def get_state(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Tasks, notes, messages, preferences, memories, sessions. `since`: only what changed, deletions included.
 
@@ -61,11 +71,21 @@ async def _version_since(views: Views, user: User, since: str) -> int:
         if given < UNIX_SECONDS_MIN:
             return given
         return await version_before(views.reader, user.user_id, given * 1000)
-    if TIME.fullmatch(since):
-        try:
-            at_ms = int(datetime.fromisoformat(since).timestamp() * 1000)
-        except (ValueError, OverflowError):
-            pass
-        else:
-            return await version_before(views.reader, user.user_id, max(0, at_ms))
-    raise Invalid("since is a version, Unix seconds, or a time such as 2025-11-21T09:00:00Z.", code="since_invalid")
+    at_ms = _unix_ms(since)
+    if at_ms is None:
+        raise Invalid("since is a version, Unix seconds, or a time such as 2025-11-21T09:00:00Z.", code="since_invalid")
+    return await version_before(views.reader, user.user_id, max(0, at_ms))
+
+
+def _unix_ms(text: str) -> int | None:
+    """The first whole millisecond that is not before an RFC 3339 time; None for what is no such time."""
+    match = TIME.fullmatch(text)
+    if match is None:
+        return None
+    day, clock, fraction, zulu, sign, offset = match.groups()
+    zone = "+00:00" if zulu else f"{'-' if sign == '-' else '+'}{offset}"
+    try:
+        seconds = (datetime.fromisoformat(f"{day}T{clock}{zone}") - EPOCH) // timedelta(seconds=1)
+    except (ValueError, OverflowError):
+        return None
+    return seconds * 1000 - -int((fraction or "").ljust(9, "0")) // 1_000_000

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
+from api.answer_schemas import TaskChanged, TaskOut, TasksOut
 from api.queries import Views, answer_query
 from api.query import integer
 from api.request import call_of
@@ -25,28 +27,39 @@ from projections.reading import Fetched
 from projections.task_queries import TaskFilter, fetch_task, fetch_tasks
 
 LIST_PARAMETERS = ("status", "due_from", "due_to", "tag", "limit", "cursor", "min_version")
+IF_MATCH = re.compile(r'(?P<quote>"?)(?P<version>[0-9]{1,18})(?:-[0-9a-f]{32})?(?P=quote)')
+IF_MATCH_MEANS = "Change the task only if it is at this version: its `version`, or its ETag. Else 412."
 BOUND = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2})?", re.ASCII)
 
 
-@post("/tasks", operation_id="changeTask", status_code=200, opt={"body": TaskIn}, tags=["tasks"])
+@post(
+    "/tasks",
+    operation_id="changeTask",
+    status_code=200,
+    opt={"body": TaskIn, "answer": TaskChanged, "also": (201,), "headers": {"If-Match": IF_MATCH_MEANS}},
+    tags=["tasks"],
+)
 async def change_task(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Create (201), update, complete, reopen or delete a task; `If-Match` with its version guards a change."""
     services, call, user = await caller(request)
     body = call.read(TaskIn)
     check_body_user(body, user)
-    command = task_command(body, expected_version(request))
+    version = expected_version(request)
+    if version is not None and body.action == "create":
+        raise PreconditionFailed("What is not there yet has no version: leave If-Match out.", code="version_stale")
+    command = task_command(body, version)
     return await run(services, user, call, command, created if body.action == "create" else changed(body.task.id or ""))
 
 
 def expected_version(request: Request[Any, Any, Any]) -> int | None:
-    """The version in `If-Match`, bare or quoted; None without the header or for `*`."""
+    """The version in `If-Match`: bare, quoted, or as the ETag of `GET /tasks/{id}` begins. None without one, or `*`."""
     given = request.headers.get("if-match")
-    if given is None or given == "*":
+    if given is None or given.strip() == "*":
         return None
-    text = given.strip('"')
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    match = IF_MATCH.fullmatch(given.strip())
+    if match is None:
         raise PreconditionFailed("If-Match names no version of this task. Read the task again.", code="version_stale")
-    return int(text)
+    return int(match["version"])
 
 
 def task_command(body: TaskIn, version: int | None) -> Command:
@@ -113,7 +126,12 @@ def _task(outcome: Outcome, task_id: str) -> dict[str, Any]:
     )
 
 
-@get("/tasks", operation_id="listTasks", tags=["tasks"], opt={"query": LIST_PARAMETERS})
+@get(
+    "/tasks",
+    operation_id="listTasks",
+    tags=["tasks"],
+    opt={"query": LIST_PARAMETERS, "answer": TasksOut, "also": (304,)},
+)
 async def list_tasks(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Tasks by status, due range (both ends included) and tag, in pages."""
     query = call_of(request).query
@@ -131,13 +149,28 @@ def _filter(query: Mapping[str, str]) -> TaskFilter:
     if status not in (None, "open", "done"):
         raise Invalid("status is open or done.", code="status_invalid")
     for name in ("due_from", "due_to"):
-        if name in query and BOUND.fullmatch(query[name]) is None:
+        if name in query and not _is_bound(query[name]):
             raise Invalid(f"{name} is YYYY-MM-DD or YYYY-MM-DDTHH:MM.", code="due_invalid")
     kind: TaskStatus | None = None if status is None else ("open" if status == "open" else "done")
     return TaskFilter(status=kind, due_from=query.get("due_from"), due_to=query.get("due_to"), tag=query.get("tag"))
 
 
-@get("/tasks/{task_id:str}", operation_id="getTask", tags=["tasks"], opt={"query": ("min_version",)})
+def _is_bound(text: str) -> bool:
+    if BOUND.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+@get(
+    "/tasks/{task_id:str}",
+    operation_id="getTask",
+    tags=["tasks"],
+    opt={"query": ("min_version",), "answer": TaskOut, "also": (304,)},
+)
 async def get_task(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
     """One task, at its own version."""
     return await answer_query(

@@ -6,13 +6,19 @@ from typing import Any
 
 from litestar import Request, Response, get
 
+from api.answer_schemas import UsageOut
 from api.queries import Views, answer_query
 from api.services import User
 from projections.reading import Fetched
 from projections.usage_queries import fetch_usage
 
 
-@get("/usage", operation_id="getUsage", tags=["usage"], opt={"query": ("min_version",)})
+@get(
+    "/usage",
+    operation_id="getUsage",
+    tags=["usage"],
+    opt={"query": ("min_version",), "answer": UsageOut, "also": (304,)},
+)
 async def get_usage(request: Request[Any, Any, Any]) -> Response[bytes]:
     """What today (UTC) has cost so far. A limit of 0 means none; `reserved` is what running replies may still cost."""
 

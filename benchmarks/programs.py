@@ -40,6 +40,12 @@ class Program:
         assert line, f"the program ended: {self.process.poll()}"
         return msgspec.json.decode(line)
 
+    def write_line(self) -> None:
+        """Tell it to go on."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"go\n")
+        self.process.stdin.flush()
+
 
 @contextmanager
 def program(module: str, *arguments: str, settings: Settings | None = None) -> Iterator[Program]:

@@ -145,6 +145,17 @@ class CommandHandler:
         async with self._once(user_id, command_id), self._mailbox(user_id):
             return await self._decide_until_committed(user_id, command, request, answer, command_id)
 
+    async def find_answer(self, user_id: str, request: Request) -> Handled | None:
+        """What was answered to this request before, for one that takes several commands. Raises as `handle` does."""
+        if request.key is None:
+            return None
+        keys = await self._keyring.load(user_id)
+        command_id = _command_id(request.key, keys)
+        found = await self._log.find_command(user_id, command_id)
+        if found is None:
+            return None
+        return await self._stored_answer(found, user_id, command_id, _fingerprint(request, keys))
+
     @asynccontextmanager
     async def _once(self, user_id: str, command_id: str) -> AsyncIterator[None]:
         """The same command sent again while it runs here waits for it, and then finds its stored answer."""
@@ -219,7 +230,7 @@ class CommandHandler:
                         outcome=outcome,
                     )
                 case Duplicate():
-                    return _stored_answer(verdict, append, request, keys)
+                    return await self._stored_answer(verdict, user_id, command_id, append.fingerprint)
                 case VersionConflict():
                     if verdict.head < brain.version:
                         self._states.drop(user_id)  # the log was set back: nothing cached can be trusted
@@ -265,12 +276,28 @@ class CommandHandler:
             expected_version=outcome.before.version,
             events=rows,
             command_id=outcome.context.command_id,
-            fingerprint=keys.keyed_hash("request", request.fingerprint),
+            fingerprint=_fingerprint(request, keys),
             status=answered.status if answered is not None else 0,
             answer=sealed_answer,
             answer_key_id=key_id,
             work=_work_change(outcome, command),
         )
+
+    async def _stored_answer(self, duplicate: Duplicate, user_id: str, command_id: str, fingerprint: bytes) -> Handled:
+        """Raises `KeyReused`, and `Gone` as soon as what the answer shows is deleted, swept up or not."""
+        if duplicate.fingerprint != fingerprint:
+            raise KeyReused("This Idempotency-Key was used for another request. Use a new key for a new request.")
+        keys = await self._keyring.load(user_id)
+        key_id = duplicate.answer_key_id or keys.user_key_id
+        is_shown = key_id == keys.user_key_id or _holds(await self._states.load(user_id), key_id)
+        # Another process may have made it just now.
+        if not is_shown and not _holds(await self._states.refresh(user_id), key_id):
+            raise Gone("What this request made was deleted for good.", code="answer_gone")
+        place = _answer_aad(user_id, command_id)
+        body = await self._keyring.opened(user_id, lambda keys: codec.open_entry(duplicate.answer, place, key_id, keys))
+        if body is REDACTED:
+            raise Gone("What this request made was deleted for good.", code="answer_gone")
+        return Handled(status=duplicate.status, body=body, version=duplicate.version)
 
     def _committed(self, user_id: str, outcome: Outcome) -> None:
         self._states.put(user_id, outcome.after)
@@ -329,19 +356,20 @@ def _work_change(outcome: Outcome, command: Command) -> WorkChange | None:
     return WorkDone() if head_after is None else WorkWanted(head_after)
 
 
-def _stored_answer(duplicate: Duplicate, append: Append, request: Request, keys: UserKeys) -> Handled:
-    if duplicate.fingerprint != append.fingerprint:
-        raise KeyReused("This Idempotency-Key was used for another request. Use a new key for a new request.")
-    aad = _answer_aad(append.user_id, append.command_id)
-    body = codec.open_entry(duplicate.answer, aad, duplicate.answer_key_id or keys.user_key_id, keys)
-    if body is REDACTED:
-        raise Gone("What this request made was deleted for good.", code="answer_gone")
-    return Handled(status=duplicate.status, body=body, version=duplicate.version)
+def _holds(brain: Brain, key_id: str) -> bool:
+    """Whether a conversation or a note of this key is there."""
+    if any(known.key_id == key_id for known in brain.conversations.values()):
+        return True
+    return any(known.key_id == key_id for known in brain.notes.values())
 
 
 def _command_id(key: str, keys: UserKeys) -> str:
     """The same key of the same user is the same command, for ever; nobody can tell the key from it."""
     return str(UUID(bytes=keys.keyed_hash("command", key.encode())[:16], version=5))
+
+
+def _fingerprint(request: Request, keys: UserKeys) -> bytes:
+    return keys.keyed_hash("request", request.fingerprint)
 
 
 def _answer_aad(user_id: str, command_id: str) -> str:

@@ -169,6 +169,8 @@ def regenerate_reply(command: RegenerateReply, brain: Brain, context: CommandCon
         raise Conflict("This reply was regenerated already. Use the id of the newest one.", code="reply_superseded")
     _check_rate(brain, context)
     conversation = brain.conversations[reply.ref.conversation_ref]
+    # The answer leads to a stream, so there has to be a session to stream to.
+    events = [] if brain.sessions else open_session(brain, context.new_id("s"))
     again = ReplyRef(
         reply_id=context.new_id("m", 1),
         message_id=reply.ref.message_id,
@@ -179,4 +181,4 @@ def regenerate_reply(command: RegenerateReply, brain: Brain, context: CommandCon
         requested_at_ms=context.now_ms,
         origin=reply.ref.origin,
     )
-    return [ReplyRequested(reply=again, content=ReplyText(conversation_id=conversation.conversation_id))]
+    return [*events, ReplyRequested(reply=again, content=ReplyText(conversation_id=conversation.conversation_id))]

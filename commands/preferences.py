@@ -14,7 +14,7 @@ from domain.errors import Conflict, Invalid
 from domain.events import BrainEvent, Preference, PreferenceSet
 from domain.values import Json
 
-WORK_HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d")
+WORK_HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +27,17 @@ class SetPreference:
 def set_preference(command: SetPreference, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     check_preference(command.key, command.value)
     known = brain.preferences.get(command.preference_ref)
-    if known is not None and known.value == command.value:
+    if known is not None and _canonical(known.value) == _canonical(command.value):
         return []
     if known is None and len(brain.preferences) >= limits.PREFERENCES_MAX:
         raise Conflict(f"At most {limits.PREFERENCES_MAX} preferences.", code="preferences_full")
     content = Preference(key=command.key, value=command.value)
     return [PreferenceSet(preference_ref=command.preference_ref, content=content)]
+
+
+def _canonical(value: Json) -> str:
+    """Values as JSON tells them apart: to Python true, 1 and 1.0 are equal."""
+    return json.dumps(value, sort_keys=True)
 
 
 def check_preference(key: str, value: Json) -> None:

@@ -32,7 +32,7 @@ _KNOWN = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`by_day` are (n-th of its month or year, 0 for each; weekday from Monday 0). `until` is the last day, included."""
+    """`by_day` are (n-th of its month or year, 0 for each; weekday from Monday 0). `until` is included."""
 
     freq: Freq
     interval: int = 1

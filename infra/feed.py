@@ -5,14 +5,19 @@ It opens only events of users that somebody wants. It holds no state of its own 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from itertools import groupby
 from typing import Protocol
 
+from domain.errors import Unavailable
 from domain.events import Fact
 from domain.ports import EventLog, StoredEvent
+from infra.ids import jitter
 from infra.keys import Keyring
+
+RETRY_SECONDS = 0.2
 
 
 class Listener(Protocol):
@@ -46,6 +51,14 @@ class FactFeed:
             wanting = [listener for listener in self._listeners if listener.wants(user_id)]
             if not wanting:
                 continue
-            facts = await self._keyring.open_events(user_id, list(rows))
+            facts = await self._open(user_id, list(rows))
             for listener in wanting:
                 listener.receive(user_id, facts)
+
+    async def _open(self, user_id: str, rows: list[StoredEvent]) -> list[Fact]:
+        """Keys are read from a store that may be away now: it is waited for, since no event may be left out."""
+        while True:
+            try:
+                return await self._keyring.open_events(user_id, rows)
+            except Unavailable:
+                await asyncio.sleep(jitter(RETRY_SECONDS))

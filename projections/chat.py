@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.view import Change, Column, Insert, Key, Patch, Seen, Sweep, Table, View
+from projections.view import Change, Column, Index, Insert, Key, Patch, Seen, Sweep, Table, View
 
 # `last_version` is the place of the newest message in the stream: the list is in that order.
 CONVERSATIONS = Table(
@@ -26,7 +26,7 @@ CONVERSATIONS = Table(
         Column("title_version", "bigint", nullable=True),
         Column("title_state", "bytea", nullable=True),
     ],
-    indexes=[["last_version"]],
+    indexes=[Index(("last_version",))],
 )
 
 # `ord` is the place in the stream at which the message came, or the reply was asked for.
@@ -42,7 +42,7 @@ MESSAGES = Table(
         Column("name", "text"),
         Column("state", "bytea"),
     ],
-    indexes=[["conversation_ref", "ord"]],
+    indexes=[Index(("conversation_ref", "ord"))],
 )
 
 ACTIONS = Table(
@@ -56,7 +56,7 @@ ACTIONS = Table(
         Column("name", "text"),
         Column("state", "bytea"),
     ],
-    indexes=[["reply_id", "ord"]],
+    indexes=[Index(("reply_id", "ord"))],
 )
 
 

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from infra.binary_arrays import INT8, BinaryArray, of_bytes, of_int8, of_text
 from projections.batch import Batch, Entry, Verb
-from projections.view import Column, Key, Sweep, Table, View
+from projections.view import USER, Column, Key, Sweep, Table, View
 
 BOOL = 16
 
@@ -64,19 +64,22 @@ def create_indexes(view: View, build: int) -> list[sql.Composed]:
     statements = []
     for table in view.tables:
         name = physical(table, build)
-        key = tuple(column.name for column in table.key)
-        for unique, suffix, columns in (
-            (sql.SQL("UNIQUE "), "key", key),
-            *((sql.SQL(""), f"{'_'.join(index[1:])}_idx", index) for index in table.indexes),
-        ):
-            statements.append(
-                sql.SQL("CREATE {}INDEX IF NOT EXISTS {} ON {} ({})").format(
-                    unique,
-                    sql.Identifier(f"{name}_{suffix}"),
-                    sql.Identifier(name),
-                    sql.SQL(", ").join(map(sql.Identifier, columns)),
-                )
+        statements.append(
+            sql.SQL("CREATE UNIQUE INDEX IF NOT EXISTS {} ON {} ({})").format(
+                sql.Identifier(f"{name}_key"), sql.Identifier(name), _names(table.key)
             )
+        )
+        statements += [
+            sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({}){}").format(
+                sql.Identifier(f"{name}_{'_'.join(index.columns)}_idx"),
+                sql.Identifier(name),
+                sql.SQL(", ").join(map(sql.Identifier, (USER, *index.columns))),
+                sql.SQL("")
+                if index.present is None
+                else sql.SQL(" WHERE {} IS NOT NULL").format(sql.Identifier(index.present)),
+            )
+            for index in table.indexes
+        ]
     return statements
 
 

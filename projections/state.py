@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.view import Change, Column, Insert, Key, Patch, Seen, Sweep, Table, Upsert, Values, View
+from projections.view import Change, Column, Index, Insert, Key, Patch, Seen, Sweep, Table, Upsert, Values, View
 
 # `list` is where a row stands; a tombstone stands nowhere. `ord` is its place there. `changed_version` is the stream
 # version at the end of the command that changed it last. `version`, `name`, `state`: the event it is rendered from;
-# `title_…`: the one that named a conversation.
+# `title_…`: the one that named a conversation. `reply_id`: of an action, the message that shows it.
 OBJECTS = Table(
     "state_objects",
     [Column("kind", "text"), Column("id", "text")],
@@ -24,10 +24,11 @@ OBJECTS = Table(
         Column("name", "text", nullable=True),
         Column("state", "bytea", nullable=True),
         Column("conversation_ref", "text", nullable=True),
+        Column("reply_id", "text", nullable=True),
         Column("title_version", "bigint", nullable=True),
         Column("title_state", "bytea", nullable=True),
     ],
-    indexes=[["list", "ord"], ["changed_version"]],
+    indexes=[Index(("list", "ord")), Index(("changed_version",)), Index(("reply_id",), present="reply_id")],
 )
 
 _CHANGED = OBJECTS.shape("changed_version")
@@ -36,7 +37,8 @@ _MOVED = OBJECTS.shape("list", "ord", "changed_version", "version", "name", "sta
 _LIST = OBJECTS.shape("changed_version", "list")
 _TITLE = OBJECTS.shape("changed_version", "title_version", "title_state")
 _GONE = OBJECTS.shape(
-    *("changed_version", "version", "name", "state", "list", "conversation_ref", "title_version", "title_state")
+    *("changed_version", "version", "name", "state", "list"),
+    *("conversation_ref", "reply_id", "title_version", "title_state"),
 )
 
 MESSAGES = "messages"
@@ -48,13 +50,13 @@ PREFERENCES = "preferences"
 SESSIONS = "sessions"
 CONVERSATIONS = "conversations"
 CONVERSATIONS_ARCHIVED = "conversations.archived"
-ACTIONS = "actions:"  # and the id of the reply that they belong to
+ACTIONS = "actions"
 
 
-def _row(event: Seen, list_name: str, conversation_ref: str | None = None) -> Values:
+def _row(event: Seen, list_name: str, conversation_ref: str | None = None, reply_id: str | None = None) -> Values:
     """In the order of the table's columns: this is made for most events of the log."""
     version, end = event.version, event.end_version
-    return (list_name, version, end, version, event.name, event.state, conversation_ref, None, None)
+    return (list_name, version, end, version, event.name, event.state, conversation_ref, reply_id, None, None)
 
 
 def _event(event: Seen) -> Values:
@@ -63,12 +65,12 @@ def _event(event: Seen) -> Values:
 
 def _tombstone(event: Seen) -> Values:
     """`conversation_ref` goes too: a conversation of the same name may come, and be deleted, again."""
-    return (event.end_version, None, None, None, None, None, None, None)
+    return (event.end_version, None, None, None, None, None, None, None, None)
 
 
 def _named_tombstone(event: Seen) -> Values:
     """Keeps the event, which has the id that the client chose, under the user's key."""
-    return (event.end_version, event.version, event.name, event.state, None, None, None, None)
+    return (event.end_version, event.version, event.name, event.state, None, None, None, None, None)
 
 
 def _key(event: Seen, kind: str, object_id: str) -> Key:
@@ -128,7 +130,7 @@ def _reply_changed(event: Seen) -> Sequence[Change]:
 
 def _action_created(event: Seen) -> Sequence[Change]:
     data = event.data
-    row = _row(event, ACTIONS + data.reply_id, data.conversation_ref)
+    row = _row(event, ACTIONS, data.conversation_ref, data.reply_id)
     return [Insert(OBJECTS, _key(event, "action", data.action_id), row), _message_shows_it(event)]
 
 

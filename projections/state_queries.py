@@ -23,23 +23,24 @@ TASKS_DONE_SHOWN = 100
 # The first row of every answer says where it stands in the stream, with the last event that it has seen. Actions are
 # looked up reply by reply (OFFSET 0), so that the planner does not think of reading all objects of the user.
 NOW = """WITH shown AS MATERIALIZED (
-    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
-    WHERE user_id = %(user)s AND list = 'messages' ORDER BY ord DESC LIMIT %(limit)s
+    SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+    FROM state_objects WHERE user_id = %(user)s AND list = 'messages' ORDER BY ord DESC LIMIT %(limit)s
 )
-SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), version, topic, state, NULL::bigint, NULL::bytea
+SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), NULL, version, topic, state, NULL::bigint, NULL::bytea
 FROM view_mark('state', %(user)s)
 UNION ALL SELECT * FROM shown
 UNION ALL SELECT a.* FROM shown m CROSS JOIN LATERAL (
-    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
-    WHERE user_id = %(user)s AND list = 'actions:' || m.id OFFSET 0
+    SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+    FROM state_objects WHERE user_id = %(user)s AND reply_id = m.id OFFSET 0
 ) a WHERE m.name <> 'MessageReceived'
 UNION ALL (
-    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
+    SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+    FROM state_objects
     WHERE user_id = %(user)s AND list IN ('tasks.open', 'memories', 'notes', 'preferences', 'sessions')
 )
 UNION ALL (
-    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
-    WHERE user_id = %(user)s AND list = 'tasks.done' ORDER BY ord DESC LIMIT %(done)s
+    SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+    FROM state_objects WHERE user_id = %(user)s AND list = 'tasks.done' ORDER BY ord DESC LIMIT %(done)s
 )"""
 
 # All of a version or nothing of it, so that the answer is complete up to its last. A row `more` tells that it is not
@@ -49,28 +50,28 @@ SINCE = """WITH page AS (
     WHERE user_id = %(user)s AND changed_version > %(since)s AND kind <> 'action'
     ORDER BY changed_version LIMIT %(limit)s
 ), shown AS MATERIALIZED (
-    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
-    WHERE user_id = %(user)s AND changed_version > %(since)s AND kind <> 'action'
+    SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+    FROM state_objects WHERE user_id = %(user)s AND changed_version > %(since)s AND kind <> 'action'
       AND changed_version <= (SELECT max(changed_version) FROM page)
 )
-SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), version, topic, state, NULL::bigint, NULL::bytea
+SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), NULL, version, topic, state, NULL::bigint, NULL::bytea
 FROM view_mark('state', %(user)s)
 UNION ALL SELECT * FROM shown
 UNION ALL SELECT a.* FROM shown m CROSS JOIN LATERAL (
-    SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
-    WHERE user_id = %(user)s AND list = 'actions:' || m.id OFFSET 0
+    SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+    FROM state_objects WHERE user_id = %(user)s AND reply_id = m.id OFFSET 0
 ) a WHERE m.list = 'messages' AND m.name <> 'MessageReceived'
 UNION ALL (
-    SELECT 'more', NULL, '', 0, changed_version, NULL, NULL, NULL, NULL, NULL FROM state_objects
+    SELECT 'more', NULL, '', 0, changed_version, NULL, NULL, NULL, NULL, NULL, NULL FROM state_objects
     WHERE user_id = %(user)s AND changed_version > (SELECT max(changed_version) FROM page) AND kind <> 'action'
     ORDER BY changed_version LIMIT 1
 )"""
 
-ONE_LIST = """SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), version, topic, state,
+ONE_LIST = """SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), NULL, version, topic, state,
     NULL::bigint, NULL::bytea FROM view_mark('state', %(user)s)
 UNION ALL
-SELECT kind, list, id, ord, changed_version, version, name, state, title_version, title_state FROM state_objects
-WHERE user_id = %(user)s AND list = %(list)s"""
+SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+FROM state_objects WHERE user_id = %(user)s AND list = %(list)s"""
 
 # Times never go back within a stream, so the last version before one is found by halving.
 BEFORE = """WITH RECURSIVE halving(low, high) AS (
@@ -92,6 +93,7 @@ class ObjectRow(NamedTuple):
     id: str
     ord: int
     changed_version: int
+    reply_id: str | None
     version: int | None
     name: str | None
     state: bytes | None
@@ -195,9 +197,9 @@ def _as_shown(tables: MemoryTables, limit: int) -> list[ObjectRow]:
     rows.sort(key=lambda row: row.ord)
     messages = [row for row in rows if row.list == lists.MESSAGES][-limit:]
     done = [row for row in rows if row.list == lists.TASKS_DONE][-TASKS_DONE_SHOWN:]
-    actions = {lists.ACTIONS + row.id for row in messages}
+    replies = {row.id for row in messages}
     others = (lists.TASKS_OPEN, lists.MEMORIES, lists.NOTES, lists.PREFERENCES, lists.SESSIONS)
-    return [*messages, *done, *(row for row in rows if row.list in others or row.list in actions)]
+    return [*messages, *done, *(row for row in rows if row.list in others or row.reply_id in replies)]
 
 
 # --- to JSON ----------------------------------------------------------------------------------------------------
@@ -227,8 +229,8 @@ class _Objects:
         self._facts = facts
         self._actions: dict[str, list[Shown]] = {}
         for row in rows:
-            if row.kind == "action" and row.list is not None:
-                self._actions.setdefault(row.list, []).append(self._shown(row))
+            if row.kind == "action" and row.reply_id is not None:
+                self._actions.setdefault(row.reply_id, []).append(self._shown(row))
 
     def whole(self, version: int, last_at_ms: int | None) -> dict[str, Json]:
         return {
@@ -269,7 +271,7 @@ class _Objects:
         shown = self._shown(row)
         match row.kind:
             case "message":
-                return message_shape(shown, self._actions.get(lists.ACTIONS + row.id, []))
+                return message_shape(shown, self._actions.get(row.id, []))
             case "task":
                 return task_shape(shown)
             case "memory":

@@ -40,6 +40,7 @@ class Chunk:
     last_user: str
     rows: dict[str, Rows]
     events: int
+    users: int
 
 
 def part_before(user_id: str) -> float:
@@ -79,20 +80,21 @@ def folded(view: View, pages: Iterable[Sequence[StreamRow]]) -> Iterator[Chunk]:
     """Chunks of whole users; one of them may span many pages. Raises `infra.codec.CorruptEvent`."""
     tables = MemoryTables(view)
     current: str | None = None
-    events = 0
+    events = users = 0
     for page in pages:
         for user_id, version, name, state in page:
             tables.add(user_id, version, name, state)
         events += len(page)
+        users += len({row[0] for row in page} - {current})
         last = page[-1][0]
         complete = next((row[0] for row in reversed(page) if row[0] != last), current)
         current = last
         if complete is not None and complete != last:
             whole, tables = tables, _split(tables, last)
-            yield Chunk(complete, whole.rows, events)
-            events = 0
+            yield Chunk(complete, whole.rows, events, users - 1)
+            events, users = 0, 1
     if current is not None:
-        yield Chunk(current, tables.rows, events)
+        yield Chunk(current, tables.rows, events, users)
 
 
 def _split(tables: MemoryTables, user_id: str) -> MemoryTables:

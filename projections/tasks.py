@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.view import Change, Column, Insert, Key, Patch, Remove, Seen, Table, View
+from projections.view import Change, Column, Index, Insert, Key, Patch, Remove, Seen, Table, View
 
 # `ord` is the place in the stream at which the task got its status.
 ROWS = Table(
@@ -18,7 +18,7 @@ ROWS = Table(
         Column("name", "text"),
         Column("state", "bytea"),
     ],
-    indexes=[["status", "ord"]],
+    indexes=[Index(("status", "ord"))],
 )
 
 

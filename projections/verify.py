@@ -102,7 +102,7 @@ def compare(connection: Connection[Any], build: Build, progress: Progress) -> Co
         after = chunk.last_user
         progress.advance(chunk.events, part_before(after))
     # Rows of users who have no events at all.
-    nobody = Chunk(LAST_USER, {table.name: {} for table in build.view.tables}, 0)
+    nobody = Chunk(LAST_USER, {table.name: {} for table in build.view.tables}, 0, 0)
     _compare_chunk(connection, build, comparison, nobody, after)
     return comparison
 
@@ -113,7 +113,7 @@ def compare_users(connection: Connection[Any], build: Build, user_ids: Iterable[
     for user_id in user_ids:
         stream = connection.cursor(binary=True).execute(STREAM, (user_id, build.position)).fetchall()
         chunks = folded(build.view, [stream] if stream else [])
-        chunk = next(chunks, Chunk(user_id, {table.name: {} for table in build.view.tables}, 0))
+        chunk = next(chunks, Chunk(user_id, {table.name: {} for table in build.view.tables}, 0, 0))
         read = partial(_rows, connection, build, condition=_OF_USER, values=(user_id,))
         _compare_rows(comparison, build, chunk, read)
     return comparison
@@ -125,14 +125,12 @@ def _compare_chunk(connection: Connection[Any], build: Build, comparison: Compar
 
 
 def _compare_rows(comparison: Comparison, build: Build, chunk: Chunk, read: Callable[[Table], Rows]) -> None:
-    users: set[object] = set()
     for table in build.view.tables:
         wanted, found = chunk.rows[table.name], read(table)
-        users.update(key[0] for key in wanted)
         comparison.rows += len(wanted)
         if wanted != found:
             _note_differences(comparison, table, wanted, found)
-    comparison.users += len(users)
+    comparison.users += chunk.users
     comparison.events += chunk.events
 
 

@@ -32,6 +32,14 @@ class Column:
     sums: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Columns after the user's id; `present` leaves out rows in which that column is null."""
+
+    columns: tuple[str, ...]
+    present: str | None = None
+
+
 class Table:
     """Rows that belong to users: the user's id comes first in the key and in every index.
 
@@ -39,12 +47,12 @@ class Table:
     """
 
     def __init__(
-        self, name: str, key: Sequence[Column], columns: Sequence[Column], *, indexes: Sequence[Sequence[str]] = ()
+        self, name: str, key: Sequence[Column], columns: Sequence[Column], *, indexes: Sequence[Index] = ()
     ) -> None:
         self.name = name
         self.key = (Column(USER, "text"), *key)
         self.columns = tuple(columns)
-        self.indexes = tuple((USER, *index) for index in indexes)
+        self.indexes = tuple(indexes)
         self.whole = Shape(self, tuple(range(len(self.columns))))
         self._places = {column.name: place for place, column in enumerate(self.columns)}
 

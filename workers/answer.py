@@ -11,12 +11,11 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from datetime import datetime
 from typing import cast
-from zoneinfo import ZoneInfo
 
 from commands.actions import RunAction
 from commands.context import action_id
+from commands.deeds import NotUnderstood, Proposal, Setting, read_call
 from domain.brain import Brain, Reply
 from domain.events import Fact
 from domain.limits import ACTIONS_PER_MESSAGE_MAX
@@ -28,7 +27,6 @@ from workers.confirmations import TOO_MANY_ACTIONS, confirmation
 from workers.context import Context, read_action
 from workers.desk import Desk, Interruption, commit
 from workers.llm.tokens import estimate_tokens
-from workers.output import NotUnderstood, Proposal, Setting, read_call
 from workers.prompts import Prompt
 from workers.token_stream import TokenStream
 
@@ -170,10 +168,5 @@ class Answer:
         return facts
 
     def _setting(self, now_ms: int) -> Setting:
-        now = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(self.brain.timezone)).replace(tzinfo=None)
-        return Setting(
-            brain=self.brain,
-            message_id=self._reply.ref.message_id,
-            now=now,
-            preference_ref=lambda key: self._keys.ref("preference", key),
-        )
+        message_id = self._reply.ref.message_id
+        return Setting.at(now_ms, self.brain, message_id, lambda key: self._keys.ref("preference", key))

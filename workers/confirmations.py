@@ -21,8 +21,8 @@ from domain.events import (
     TaskUpdated,
 )
 from domain.limits import ACTIONS_PER_MESSAGE_MAX
+from domain.text import one_line
 from domain.values import REDACTED, Json, Redacted, Task
-from workers.prompts import one_line
 
 SHOWN_CHARACTERS_MAX = 600  # a title, which has at most 500, is shown whole
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from commands.phrases import WEEKDAYS
 from domain.brain import Brain, TaskState
 from domain.events import (
     ActionCreated,
@@ -28,8 +29,8 @@ from domain.events import (
     ReplyStopped,
 )
 from domain.ports import ModelRequest, PromptMessage, ToolSpec
+from domain.text import clean, one_line
 from domain.values import REDACTED, Json, Manifest, Memory, ReplyRef, Task
-from workers.dates import WEEKDAYS
 from workers.llm.tokens import MESSAGE_TOKENS, estimate_prompt_tokens, estimate_tokens
 
 TEMPLATE_VERSION = 1
@@ -59,12 +60,6 @@ NO_ANSWER = "(no answer)"
 NO_MESSAGE = "(an earlier message)"
 CUT = " …"
 
-# Bidirectional marks, tag characters and variation selectors of the supplement, joiners that show nothing, control
-# characters but for tabs and line breaks, and halves of surrogate pairs.
-_HIDDEN = re.compile(
-    "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff"
-    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]"
-)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}")
 
 _encode = msgspec.json.Encoder().encode
@@ -332,15 +327,6 @@ def _text_of(fact: Fact, characters_max: int) -> str:
             return _cut(clean(text or ""), characters_max)
         case _:
             raise AssertionError(f"{type(event).__name__} is no message")
-
-
-def clean(text: str) -> str:
-    """Without characters that are not seen but change what is read."""
-    return _HIDDEN.sub("", text)
-
-
-def one_line(text: str) -> str:
-    return " ".join(clean(text).split())
 
 
 def _json_line(value: Json) -> str:

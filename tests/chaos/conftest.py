@@ -57,7 +57,7 @@ def model() -> Iterator[ModelProcess]:
 @pytest.fixture(scope="package")
 async def cluster(tmp_path_factory: pytest.TempPathFactory, model: ModelProcess) -> AsyncIterator[Cluster]:
     data_dir = tmp_path_factory.mktemp("cluster")
-    async with running_cluster(data_dir, model, api=2, worker=2, relay=1, projections=2) as running:
+    async with running_cluster(data_dir, model, api=2, worker=2, relay=2, projections=2) as running:
         yield running
     shutil.rmtree(data_dir)
 

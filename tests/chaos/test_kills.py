@@ -12,7 +12,7 @@ from domain.frames import ReplyEnd
 from tests.support import checkers
 from tests.support.chaos_client import ChaosClient, Follower
 from tests.support.eventually import eventually
-from tests.support.published import heard
+from tests.support.published import heard, until_complete
 from tests.support.world import World
 
 pytestmark = pytest.mark.chaos
@@ -85,11 +85,13 @@ async def judge(world: World, followers: dict[str, Follower], published: list[tu
             problems += checkers.model_calls_are_counted(facts, calls)
             problems += checkers.stream_is_exact(follower, facts, after=follower.facts[0]["version"] - 1)
             problems += await calls_after_the_end(world, facts)
-        stored = {(row.user_id, row.version, row.event_id) for row in await ledger.rows()}
+        rows = await ledger.rows()
+        stored = {(row.user_id, row.version, row.event_id) for row in rows}
         problems += [f"{event} was published and never committed" for event in published if event not in stored]
     acknowledged = world.history.acknowledged()
     print(f"{len(acknowledged)} acknowledged of {len(world.history.ops)}, {len(published)} events heard")
     assert not problems, "\n".join(problems)
+    await until_complete(world.cluster.settings.nats_url, [row.position for row in rows])
 
 
 async def calls_after_the_end(world: World, facts: list[Fact]) -> list[str]:

@@ -88,13 +88,20 @@ class Player:
 
 
 async def cut_and_kill(world: World, proxy: PostgresProxy, is_over: asyncio.Event) -> None:
+    """One process dies and is frozen; the other's connections to Postgres are cut anywhere, and ended by Postgres."""
+    member = world.cluster.members["api-1"]
     async with world.ledger() as ledger:
         while not is_over.is_set():
             await asyncio.sleep(world.rng.uniform(0.3, 1.0))
-            match world.rng.randrange(5):
+            match world.rng.randrange(8):
                 case 0:
-                    await world.cluster.members["api-1"].kill()
-                case 1:
+                    await member.kill()
+                case 1 if member.is_ready:
+                    # It comes back with a state that the other has left behind.
+                    member.freeze()
+                    await asyncio.sleep(world.rng.uniform(0.2, 1.5))
+                    member.thaw()
+                case 2:
                     await ledger.fetch(TERMINATE)
                 case _:
                     proxy.cut_after(world.rng.randrange(4_000), world.rng.choice(("up", "down")))

@@ -12,7 +12,7 @@ import pytest
 from tests.support import checkers
 from tests.support.chaos_client import ChaosClient, Follower
 from tests.support.eventually import eventually_true
-from tests.support.published import kept_positions
+from tests.support.published import until_complete
 from tests.support.world import World
 
 pytestmark = pytest.mark.chaos
@@ -64,14 +64,9 @@ async def judge(world: World, followers: dict[str, Follower]) -> None:
             problems += checkers.replies_end_once(facts)
             problems += checkers.attempts_are_fenced(facts)
             problems += checkers.stream_is_exact(follower, facts, after=follower.facts[0]["version"] - 1)
-        # NATS has all of it again, each event once and in order.
         positions = [row.position for row in await ledger.rows()]
     assert not problems, "\n".join(problems)
-
-    async def is_complete() -> bool:
-        return await kept_positions(world.cluster.settings.nats_url) == positions
-
-    await eventually_true(is_complete, "the whole log in NATS", every_seconds=0.5)
+    await until_complete(world.cluster.settings.nats_url, positions)
 
 
 async def test_without_nats_commands_reads_replies_and_streams_go_on(world: World) -> None:

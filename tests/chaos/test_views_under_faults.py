@@ -19,7 +19,9 @@ from tests.support.world import World
 pytestmark = pytest.mark.chaos
 
 USERS = ("ann", "ben", "cleo", "dan")
-KILLED_SHARE = 0.2  # of the faults: the processes die; else the database ends the transaction
+# Of the faults; in the others the database ends the transaction.
+KILLED_SHARE = 0.2
+FROZEN_SHARE = 0.1
 COUNTERS = ("messages", "calls", "input_tokens", "output_tokens", "completed", "canned", "failed", "stopped")
 
 HOLD_LEADER = "SELECT 1 FROM leaders WHERE role = 'projections' FOR UPDATE"
@@ -37,21 +39,44 @@ async def chat(client: ChaosClient, is_over: asyncio.Event) -> None:
         await asyncio.sleep(0.1 * client.rng.random())
 
 
+async def fault(world: World, ledger: Ledger) -> None:
+    runners = world.cluster.named("projections")
+    chance = world.rng.random()
+    if chance < FROZEN_SHARE:
+        # Past its lease, if it is the one who leads: it wakes up with a page that another has brought in.
+        runner = world.rng.choice(runners)
+        await runner.until_ready()
+        runner.freeze()
+        await until_views_go_on(ledger)
+        runner.thaw()
+        return
+    async with in_mid_page(ledger, world.cluster.settings.database_url) as backend:
+        if chance < FROZEN_SHARE + KILLED_SHARE:
+            await asyncio.gather(*(runner.kill() for runner in runners))
+        else:
+            await ledger.fetch("SELECT pg_terminate_backend(%s)", (backend,))
+
+
 @asynccontextmanager
-async def in_mid_page(world: World, ledger: Ledger) -> AsyncIterator[int]:
+async def in_mid_page(ledger: Ledger, database_url: str) -> AsyncIterator[int]:
     """The pid of the backend in which a page of the views is written and can't be committed while the block runs."""
-    last = await ledger.last_position()
-
-    async def somebody_leads() -> bool:
-        rows = await ledger.fetch("SELECT min(position) FROM view_positions")
-        return int(rows[0][0]) >= last
-
-    await eventually_true(somebody_leads, "the views to go on", every_seconds=0.01)
-    connection = await psycopg.AsyncConnection.connect(world.cluster.settings.database_url)
+    await until_views_go_on(ledger)
+    connection = await psycopg.AsyncConnection.connect(database_url)
     async with connection:
         await connection.execute(HOLD_LEADER)
         rows = await eventually_true(lambda: ledger.fetch(IN_MID_PAGE), "a page in writing", every_seconds=0.01)
         yield int(rows[0][0])
+
+
+async def until_views_go_on(ledger: Ledger) -> None:
+    """Until somebody has brought in what is in the log now."""
+    last = await ledger.last_position()
+
+    async def somebody_has() -> bool:
+        rows = await ledger.fetch("SELECT min(position) FROM view_positions")
+        return int(rows[0][0]) >= last
+
+    await eventually_true(somebody_has, "the views to go on", every_seconds=0.01)
 
 
 async def test_each_event_is_counted_once_whoever_dies_in_mid_page(world: World) -> None:
@@ -62,11 +87,7 @@ async def test_each_event_is_counted_once_whoever_dies_in_mid_page(world: World)
     chats = [asyncio.create_task(chat(world.client(user), is_over)) for user in USERS]
     async with world.ledger() as ledger:
         for _ in range(world.count(200)):
-            async with in_mid_page(world, ledger) as backend:
-                if world.rng.random() < KILLED_SHARE:
-                    await asyncio.gather(*(member.kill() for member in world.cluster.named("projections")))
-                else:
-                    await ledger.fetch("SELECT pg_terminate_backend(%s)", (backend,))
+            await fault(world, ledger)
         is_over.set()
         await asyncio.gather(*chats)
     await world.cluster.all_ready()

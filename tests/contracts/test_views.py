@@ -13,7 +13,7 @@ from infra import binary_arrays
 from projections.batch import merge
 from projections.builds import SESSION
 from projections.sql import create_indexes, create_tables, physical, statements_for
-from projections.view import Change, Column, Insert, Key, Patch, Remove, Sweep, Table, Upsert, Values, View
+from projections.view import Change, Column, Index, Insert, Key, Patch, Remove, Sweep, Table, Upsert, Values, View
 
 # Every type, with and without null, and a column that sums.
 THINGS = Table(
@@ -26,7 +26,7 @@ THINGS = Table(
         Column("price", "bigint", nullable=True),
         Column("photo", "bytea", nullable=True),
     ],
-    indexes=[["place"]],
+    indexes=[Index(("place",), present="place")],
 )
 COUNTS = Table("counts", [Column("day", "bigint")], [Column("seen", "bigint", sums=True), Column("last", "text")])
 TEST_VIEW = View(name="test", version=1, tables=(THINGS, COUNTS), handlers={})

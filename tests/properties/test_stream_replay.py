@@ -25,7 +25,7 @@ from domain.values import Task
 from tests.support.live_world import Connection, Process, World
 from tests.support.sse_reader import Reducer, read_events
 
-EXAMPLES = int(os.environ.get("STREAM_REPLAY_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("STREAM_REPLAY_EXAMPLES", "300"))
 TEXTS = ("a", "word ", "\r\n\n", "data: x\n\n", "\0", "😀é", "e\u0301", "\u2028", "long " * 40)
 # How often each step is drawn. A reply must live long enough to be seen half written, at one process and the other.
 WEIGHTS = (

@@ -34,12 +34,14 @@ class Ledger:
         return found
 
     async def facts(self, sub: str) -> list[Fact]:
-        """The whole stream of a user. Its versions are 1, 2, 3 …"""
+        """The whole stream of a user. Its versions are 1, 2, 3 … and its times never go back."""
         user_id = await self.user_id(sub)
         facts: list[Fact] = []
         while rows := await self._side.log.read_stream(user_id, after=len(facts)):
             facts += await self._side.keyring.open_events(user_id, rows)
         assert [fact.version for fact in facts] == list(range(1, len(facts) + 1)), f"{sub} has a gap"
+        times = [fact.meta.at_ms for fact in facts]
+        assert times == sorted(times), f"the time of {sub} went back"
         return facts
 
     async def rows(self, *, after: int = 0) -> list[Row]:

@@ -64,8 +64,10 @@ class World:
         return "".join(chunk.text for chunk in self.written)
 
     def start(self) -> None:
+        before = len(self.history.facts)
         self.history.start()
-        self.written, self.unsaved = [], []
+        if len(self.history.facts) > before:  # a reply that is being stopped can't be started again
+            self.written, self.unsaved = [], []
 
     def write(self, text: str = "", *, entries: int = 1, action: dict[str, Json] | None = None) -> TokenChunk:
         """One chunk of the running reply, stored on the bus and on its way to every process."""

@@ -10,6 +10,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from tests.support.eventually import eventually_true
+
 SILENCE_SECONDS = 2.0
 
 
@@ -38,6 +40,15 @@ async def heard(url: str) -> AsyncIterator[list[tuple[str, int, str]]]:
         yield events
     finally:
         await connection.close()
+
+
+async def until_complete(url: str, positions: list[int]) -> None:
+    """Until the stream keeps all of these events, each once and in order."""
+
+    async def is_complete() -> bool:
+        return await kept_positions(url) == positions
+
+    await eventually_true(is_complete, "the whole log in NATS", every_seconds=0.5)
 
 
 async def kept_positions(url: str) -> list[int]:

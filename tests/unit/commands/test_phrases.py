@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from workers.dates import resolve_phrase
+from commands.phrases import resolve_phrase
 
 NOW = datetime(2025, 11, 19, 10, 0)
 

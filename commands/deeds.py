@@ -12,20 +12,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, assert_never
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
 from commands.actions import Deed
 from commands.memory import ForgetMemory, PinMemory
+from commands.phrases import resolve_phrase
 from commands.preferences import SetPreference
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask
 from domain import limits
 from domain.brain import Brain
 from domain.ports import ToolCall
+from domain.text import clean, one_line
 from domain.values import Json, MemoryType, Priority, Task
-from workers.dates import resolve_phrase
-from workers.prompts import clean, one_line
 
 ARGUMENTS_CHARACTERS_MAX = 40_000
 
@@ -131,6 +132,12 @@ class Setting:
     message_id: str
     now: datetime
     preference_ref: Callable[[str], str]
+
+    @classmethod
+    def at(cls, now_ms: int, brain: Brain, message_id: str, preference_ref: Callable[[str], str]) -> Setting:
+        """`now_ms` is what the user's "today" is read from."""
+        now = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(brain.timezone)).replace(tzinfo=None)
+        return cls(brain=brain, message_id=message_id, now=now, preference_ref=preference_ref)
 
 
 # --- from a call to a deed ------------------------------------------------------------------------------------

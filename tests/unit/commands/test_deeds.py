@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands.deeds import ARGUMENTS, NotUnderstood, Proposal, Setting, first_object, read_arguments, read_call
 from commands.memory import ForgetMemory, PinMemory
 from commands.preferences import SetPreference
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask
@@ -17,7 +18,6 @@ from domain.brain import Brain, MemoryState, TaskState
 from domain.ports import ToolCall
 from domain.values import Memory, Task
 from workers.intents import TOOLS
-from workers.output import ARGUMENTS, NotUnderstood, Proposal, Setting, first_object, read_arguments, read_call
 
 NOW = datetime(2025, 11, 19, 10, 0)  # a Wednesday
 
