@@ -16,6 +16,7 @@ from litestar.datastructures import State
 from api import completions, conversations, health, login, memory, messages, notes, preferences, sessions, tasks, usage
 from api import state as state_routes
 from api.auth import authenticator_from_settings
+from api.deleted_keys import DeletedKeys
 from api.edge import Edge, litestar_options
 from api.headers import Cors
 from api.hub import Sources
@@ -114,6 +115,7 @@ async def open_api(settings: Settings, *parts: health.Part) -> AsyncIterator[Ope
         )
         registry = _registry(side, bus, views, presence, generation)
         side.feed.add(registry)
+        side.feed.add(DeletedKeys(side.keyring))
         feed = await stack.enter_async_context(run_feed(side))
         timers = asyncio.create_task(registry.run(), name="stream timers")
         stack.push_async_callback(_cancelled, timers)

@@ -47,9 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(" · ".join(f"{name} {value}" for name, value in facts.items()), flush=True)
     figures: list[Figure] = []
     failed: list[str] = []
+    busy: dict[str, float] = {}
     for name in options.names or NAMES:
-        busy = machine.wait_until_quiet(options.quiet_seconds)
-        print(f"[{time.monotonic() - began:5.0f} s] {name} (others use {busy:.0%} of the cores)", flush=True)
+        busy[name] = round(machine.wait_until_quiet(options.quiet_seconds), 2)
+        print(f"[{time.monotonic() - began:5.0f} s] {name} (others use {busy[name]:.0%} of the cores)", flush=True)
         try:
             found = _measure(name)(Run(quick=options.quick))
         except Exception:
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{sum(figure.met is False for figure in figures)} missed, {time.monotonic() - began:.0f} s", flush=True)
     if failed:
         print(f"did not run: {', '.join(failed)}", flush=True)
-    _write(options.json, facts, figures)
+    _write(options.json, {**facts, "others_use": busy}, figures)
     if options.markdown is not None:
         options.markdown.write_text(markdown(figures) + "\n")
     return 1 if failed else 0

@@ -124,6 +124,8 @@ async def follow(
 ) -> EventStream:
     """An open stream. Raises `ConnectionError` for any answer but 200."""
     parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
     headers = f"last-event-id: {last_event_id}\r\n" if last_event_id else ""
     request = request_bytes("GET", path, parts.netloc, token, None, headers)
     loop = asyncio.get_running_loop()

@@ -65,7 +65,7 @@ class Timed(Silent):
 
 
 def measure(run: Run) -> list[Figure]:
-    users = run.count(1_500, 400)
+    users = run.count(1_000, 400)
     with fresh_database() as database:
         count = write_log(database.url, _mixed(users))
         with psycopg.connect(database.url, autocommit=True) as connection:

@@ -49,17 +49,17 @@ class Client:
     token: str
     reducer: Reducer = field(default_factory=Reducer)
     entries: int = 0
+    connections: int = 0
     resumed_at: float = 0.0
-    is_awaited: bool = False
     wrong: str = ""
 
     async def follow(self) -> None:
         while True:
             with suppress(OSError):
-                stream = await follow(
-                    self.url, self.path, self.token, self._take, last_event_id=self.reducer.cursor or ""
-                )
+                cursor = self.reducer.cursor or ""
+                stream = await follow(self.url, self.path, self.token, self._take, last_event_id=cursor)
                 await stream.closed
+            self.connections += 1
             await asyncio.sleep(PAUSE_SECONDS)
 
     def _take(self, block: bytes, arrived: float) -> None:
@@ -69,9 +69,10 @@ class Client:
             except AssertionError as error:
                 self.wrong = self.wrong or str(error)
             self.entries += event["event"] == "llm.token"
-            # A text that goes on, or is given anew by the next attempt: either way the user reads on.
-            if self.is_awaited and event["event"] == "llm.token":
-                self.is_awaited, self.resumed_at = False, arrived
+            # A text that goes on, or is given anew by the next attempt: either way the user reads on. What came by
+            # the first connection was on its way before the kill.
+            if self.connections and not self.resumed_at and event["event"] == "llm.token":
+                self.resumed_at = arrived
 
 
 def measure(run: Run) -> list[Figure]:
@@ -110,7 +111,6 @@ async def _measure(model: ModelProcess) -> tuple[float, float, str]:
             client, following = await _half_a_reply(settings)
             _kill_all(dev)
             killed_at = time.monotonic()
-            client.is_awaited = True
             dev.close()
             dev = await asyncio.to_thread(_start, settings)
             ready = time.monotonic() - killed_at

@@ -53,7 +53,7 @@ class Seen:
     tokens: list[float] = field(default_factory=list)
     finished: int = 0
     asked: int = 0
-    cpu: float = 0.0
+    cpu: dict[str, float] = field(default_factory=dict)  # by process, with its children
     elapsed: float = 0.0
 
 
@@ -122,7 +122,8 @@ async def _measure(model: ModelProcess, users: int, rounds: int) -> tuple[Seen, 
         # A user's first message makes a conversation and its key; connections open, caches fill.
         await model.answer_next(*(Plan(tokens=1) for _ in clients))
         await asyncio.gather(*(client.ask("Hello") for client in clients))
-        seen.acks.clear(), seen.firsts.clear(), seen.tokens.clear()
+        for warm in (seen.acks, seen.firsts, seen.tokens):
+            warm.clear()
         seen.asked = seen.finished = 0
         await _talk(cluster, clients, rounds, seen)
         for client in clients:
@@ -131,8 +132,10 @@ async def _measure(model: ModelProcess, users: int, rounds: int) -> tuple[Seen, 
 
 
 async def _talk(cluster: Cluster, clients: list[Client], rounds: int, seen: Seen) -> None:
-    pids = [member.pid for member in cluster.members.values()]
-    began, cpu_before = time.monotonic(), machine.cpu_seconds(pids)
+    def cpu() -> dict[str, float]:
+        return {name: machine.cpu_seconds([member.pid]) for name, member in cluster.members.items()}
+
+    began, before = time.monotonic(), cpu()
 
     async def talk(client: Client) -> None:
         for number in range(rounds):
@@ -140,7 +143,7 @@ async def _talk(cluster: Cluster, clients: list[Client], rounds: int, seen: Seen
 
     await asyncio.gather(*(talk(client) for client in clients))
     seen.elapsed = time.monotonic() - began
-    seen.cpu = machine.cpu_seconds(pids) - cpu_before
+    seen.cpu = {name: seconds - before[name] for name, seconds in cpu().items()}
 
 
 def _figures(users: int, seen: Seen, fsync: float) -> list[Figure]:
@@ -172,7 +175,9 @@ def _within(took: list[float], goal: tuple[float, float], more: float) -> bool:
 
 
 def _totals(name: str, seen: Seen, goals: Goals) -> list[Figure]:
-    cpu, rate = seen.cpu / len(seen.tokens) * 1000, len(seen.tokens) / seen.elapsed
+    thousands, rate = len(seen.tokens) / 1000, len(seen.tokens) / seen.elapsed
+    cpu = sum(seen.cpu.values()) / thousands
+    by_process = ", ".join(f"{process} {seconds / thousands:.3f}" for process, seconds in seen.cpu.items())
     goal: dict[str, Any] = {}
     if goals.tokens_a_second:
         goal = {"goal": f"all, ≥ {goals.tokens_a_second:,.0f}/s"}
@@ -185,7 +190,7 @@ def _totals(name: str, seen: Seen, goals: Goals) -> list[Figure]:
             measured=f"{cpu:.2f} s a 1,000 tokens",
             goal=f"≤ {goals.cpu} s",
             met=cpu <= goals.cpu,
-            note=f"{seen.cpu / seen.elapsed:.2f} cores over {seen.elapsed:.1f} s",
+            note=f"{by_process}; {cpu * thousands / seen.elapsed:.2f} cores over {seen.elapsed:.1f} s",
         ),
         Figure(
             name=f"{name}: replies",

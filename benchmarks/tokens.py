@@ -87,8 +87,10 @@ async def _ours(database: Database, seconds: float) -> tuple[list[float], int]:
     took: list[float] = []
     with _sender("ours", seconds, database.settings) as sender:
         async with open_api(database.settings) as opened:
-            users = sender.told["users"]
-            readers = [asyncio.create_task(_read(opened.streams, *user, took)) for user in users]
+            readers = [
+                asyncio.create_task(_read(opened.streams, user_id, session_id, took))
+                for user_id, session_id in sender.told["users"]
+            ]
             await asyncio.sleep(SETTLE_SECONDS)
             sent = await _send(sender)
             for reader in readers:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from uuid import UUID, uuid5
+from hashlib import sha1
+from uuid import UUID
 
 from domain.values import Origin
 
@@ -30,21 +31,29 @@ class CommandContext:
 
     def new_id(self, prefix: str, ordinal: int = 0) -> str:
         """`<prefix>_<32 hex>`: UUIDv5 of (user, command, prefix, ordinal)."""
-        return f"{prefix}_{_uuid5(self.user_id, self.command_id, prefix, str(ordinal)).hex}"
+        return f"{prefix}_{_uuid5_hex(self.user_id, self.command_id, prefix, str(ordinal))}"
 
     def new_key_id(self) -> str:
-        return str(_uuid5(self.user_id, self.command_id, "key"))
+        return _dashed(_uuid5_hex(self.user_id, self.command_id, "key"))
 
 
 def action_id(user_id: str, message_id: str, kind: str, ordinal: int) -> str:
     """An action's identity: the user's message, the kind, and which of that kind."""
-    return f"act_{_uuid5(user_id, message_id, kind, str(ordinal)).hex}"
+    return f"act_{_uuid5_hex(user_id, message_id, kind, str(ordinal))}"
 
 
 def event_id(user_id: str, command_id: str, ordinal: int) -> str:
     """The id of the n-th event of a command, counted from 0."""
-    return str(_uuid5(user_id, command_id, "event", str(ordinal)))
+    return _dashed(_uuid5_hex(user_id, command_id, "event", str(ordinal)))
 
 
-def _uuid5(*parts: str) -> UUID:
-    return uuid5(IDS, "\n".join(parts))
+def _uuid5_hex(*parts: str) -> str:
+    """The 32 digits of `uuid.uuid5(IDS, …)`, which costs three times as much, several times a command."""
+    digest = bytearray(sha1(IDS.bytes + "\n".join(parts).encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return digest.hex()
+
+
+def _dashed(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

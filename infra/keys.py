@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -70,7 +70,10 @@ class KeyStore(UserStore, Protocol):
 class UserKeys:
     """The keys of one user, opened when they are first used. One object a user and process: it is kept up to date."""
 
-    __slots__ = ("_ciphers", "_hasher", "_random_bytes", "_reference_key", "_rows", "_unwrap", "user_id", "user_key_id")
+    __slots__ = (
+        *("_buried", "_ciphers", "_hasher", "_random_bytes", "_reference_key", "_rows", "_unwrap"),
+        *("user_id", "user_key_id"),
+    )
 
     def __init__(
         self, user_id: str, unwrap: Callable[[KeyRow, bytes], bytes], random_bytes: Callable[[int], bytes]
@@ -80,19 +83,25 @@ class UserKeys:
         self._unwrap = unwrap
         self._random_bytes = random_bytes
         self._rows: dict[str, KeyRow] = {}
+        self._buried: set[str] = set()
         self._ciphers: dict[str, AESGCM] = {}
         self._reference_key: bytes | None = None
         self._hasher: hmac.HMAC | None = None
 
     def update(self, rows: Sequence[KeyRow]) -> None:
-        self._rows = {row.key_id: row for row in rows}
-        for row in rows:
+        self._rows = {row.key_id: replace(row, wrapped=None) if row.key_id in self._buried else row for row in rows}
+        for row in self._rows.values():
             if row.scope == "user":
                 self.user_key_id = row.key_id
             if row.wrapped is None:
                 self._ciphers.pop(row.key_id, None)
                 if row.scope == "user":
                     self._reference_key = self._hasher = None
+
+    def bury(self, key_id: str) -> None:
+        """From now on as if it were destroyed."""
+        self._buried.add(key_id)
+        self.update(list(self._rows.values()))
 
     @property
     def reference_key(self) -> bytes:
@@ -238,6 +247,15 @@ class Keyring:
         gone = set(key_ids)
         for user_id in [user for user, (keys, _) in self._cache.items() if gone.intersection(keys.key_ids())]:
             await self.reload(user_id)
+
+    def is_cached(self, user_id: str) -> bool:
+        return user_id in self._cache
+
+    def bury(self, user_id: str, key_id: str) -> None:
+        """What the key seals was deleted, and the sweep that destroys it is on its way: nothing is opened till then."""
+        cached = self._cache.get(user_id)
+        if cached is not None:
+            cached[0].bury(key_id)
 
     async def open_events(self, user_id: str, events: Sequence[StoredEvent]) -> list[Fact]:
         """Decode one user's events, with newer keys where a process beside us has made some."""

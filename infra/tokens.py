@@ -7,6 +7,7 @@ says which key opens it and at which place; `user\\nreply\\nattempt\\nfirst_inde
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -49,7 +50,7 @@ def decode_chunk(user_id: str, reply_id: str, data: bytes, keys: codec.OpenedKey
         raise codec.CorruptEvent(f"a token chunk of {reply_id} is not of version {VERSION}")
     _, key, attempt, first_index = _HEAD.unpack_from(data)
     place = f"{user_id}\n{reply_id}\n{attempt}\n{first_index}"
-    opened = codec.open_entry(data[_HEAD.size :], place, str(UUID(bytes=key)), keys)
+    opened = codec.open_entry(data[_HEAD.size :], place, _key_id(key), keys)
     if opened is REDACTED:
         return None
     try:
@@ -66,3 +67,9 @@ def decode_chunk(user_id: str, reply_id: str, data: bytes, keys: codec.OpenedKey
         text=body.text,
         action=body.action,
     )
+
+
+@lru_cache(1_024)
+def _key_id(key: bytes) -> str:
+    """A reply's chunks all name one key."""
+    return str(UUID(bytes=key))

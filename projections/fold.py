@@ -18,15 +18,21 @@ class MemoryTables:
         self.view = view
         self.rows: dict[str, Rows] = {table.name: {} for table in view.tables}
 
-    def add(self, user_id: str, version: int, name: str, state: bytes) -> None:
-        """The next event of a user. Raises `infra.codec.CorruptEvent`."""
-        for change in self.view.project(see(user_id, version, name, state)):
-            change.apply(self.rows[change.table.name])
+    def add(self, events: Iterable[tuple[str, int, str, bytes]]) -> None:
+        """The next events of users: user, version, name, state. Raises `infra.codec.CorruptEvent`."""
+        handlers, rows, ignores = self.view.handlers, self.rows, self.view.ignores
+        for user_id, version, name, state in events:
+            handler = handlers.get(name)
+            if handler is None:
+                if name in ignores:
+                    continue
+                handler = self.view.project
+            for change in handler(see(user_id, version, name, state)):
+                change.apply(rows[change.table.name])
 
 
 def fold(view: View, events: Iterable[StoredEvent]) -> MemoryTables:
     """`view` as it is after `events`, in the order of the log. Raises `infra.codec.CorruptEvent`."""
     tables = MemoryTables(view)
-    for event in events:
-        tables.add(event.user_id, event.version, event.name, event.state)
+    tables.add((event.user_id, event.version, event.name, event.state) for event in events)
     return tables

@@ -33,6 +33,7 @@ logger = get_logger("projections.projector")
 ROLE = "projections"
 RETRY_SECONDS = 0.3
 RESIGN_SECONDS_MAX = 1.0
+STATEMENT_SECONDS_MAX = 60.0  # what takes long here, such as the end of a huge conversation, must get through once
 
 EVENTS = counter("microcos_projections_events_total", "Events that this process brought into the live views.")
 POSITION = gauge("microcos_projections_position", "Place in the log that the live views have reached.")
@@ -150,7 +151,8 @@ class Projector:
                 return
 
     async def _follow(self, builds: list[Build]) -> None:
-        connection = await connect(self._settings, "projections")
+        seconds = STATEMENT_SECONDS_MAX
+        connection = await connect(self._settings, "projections", statement_timeout_seconds=seconds)
         async with connection:
             binary_arrays.accept(connection)
             await connection.execute(SESSION)
@@ -178,9 +180,12 @@ class Projector:
             until = min(build.position for build in others)
             page = await self._log.read_log(after=last, limit=self._settings.projection_page)
             part = [event for event in page if event.position <= until]
-            # At the end of what is there for them, the gap up to the others holds nothing.
-            to = until if len(part) < self._settings.projection_page else part[-1].position
-            builds = [*others, *await self._commit(connection, behind, _see(part), to)]
+            seen = _see(part)
+            if len(part) == self._settings.projection_page:
+                seen = seen[: whole_commands(seen)]
+                until = part[len(seen) - 1].position
+            # Else this is all there is for them: the gap up to the others holds nothing.
+            builds = [*others, *await self._commit(connection, behind, seen, until)]
         return builds
 
     async def _commit(

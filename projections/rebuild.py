@@ -30,7 +30,7 @@ FOLLOW_PAGE_EVENTS = 5_000
 SWAP_EVENTS_MAX = 500  # what may be left to read while the live build stands still
 SWAP_LOCK_MS = 200  # how long queries may have to wait for the swap, which waits for queries under way
 SWAP_TRIES = 50
-CHECKED_USERS = 200
+CHECKED_USERS = 50
 
 BEGIN = """INSERT INTO view_builds (view, build, version, status, loaded_until)
 SELECT %(view)s, coalesce(max(build), 0) + 1, %(version)s, 'building',

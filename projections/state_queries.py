@@ -136,8 +136,7 @@ async def fetch_state_at(reader: Reader, log: EventLog, user_id: str, version: i
         page = await log.read_stream(user_id, after=after, until=version)
         if not page:
             raise Invalid("The stream has not reached this version.", code="version_above_head")
-        for event in page:
-            tables.add(event.user_id, event.version, event.name, event.state)
+        tables.add((event.user_id, event.version, event.name, event.state) for event in page)
         after, at_ms = page[-1].version, codec.peek(page[-1]).at_ms
     mark = mark_of("state", ("log", version))
     objects = await _open(reader, user_id, _as_shown(tables, limit))

@@ -82,8 +82,7 @@ def folded(view: View, pages: Iterable[Sequence[StreamRow]]) -> Iterator[Chunk]:
     current: str | None = None
     events = users = 0
     for page in pages:
-        for user_id, version, name, state in page:
-            tables.add(user_id, version, name, state)
+        tables.add(page)
         events += len(page)
         users += len({row[0] for row in page} - {current})
         last = page[-1][0]

@@ -36,6 +36,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
         history = Path(item.funcargs["tmp_path"]) / "history.jsonl"  # type: ignore[attr-defined]
         world.history.write(history)
         world.cluster.write_log(history.with_name("cluster.log"))
+        history.with_name("failure.txt").write_text(report.longreprtext)
         lines = [f"pytest {item.nodeid} --seed {world.seed}{option}", str(world.history.head), str(history.parent)]
         report.sections.append(("to run it again", "\n".join(lines)))
         report.sections.append(("what the processes said last", world.cluster.log()))
@@ -59,7 +60,7 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory, model: ModelProcess)
     data_dir = tmp_path_factory.mktemp("cluster")
     async with running_cluster(data_dir, model, api=2, worker=2, relay=2, projections=2) as running:
         yield running
-    shutil.rmtree(data_dir)
+    shutil.rmtree(data_dir, ignore_errors=True)
 
 
 @pytest.fixture

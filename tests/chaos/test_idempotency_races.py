@@ -30,7 +30,7 @@ async def race(world: World, senders: list[ChaosClient], number: int, kind: str)
     """All at once, and an API process dies under some of them; the one answer that they all got."""
     key = f"race-{number}"
     what, method, path, body = request(number, kind, "once")
-    sending = [asyncio.create_task(sender.insist(what, method, path, body, key=key)) for sender in senders]
+    sending = [world.spawn(sender.insist(what, method, path, body, key=key)) for sender in senders]
     if world.rng.random() < KILLED_SHARE:
         await asyncio.sleep(0.03 * world.rng.random())
         await world.rng.choice(world.cluster.named("api")).kill()

@@ -62,7 +62,7 @@ async def test_what_was_acknowledged_survives_the_death_of_everybody(world: Worl
         first = await world.client(user, "first").say(f"{user} is here")
         await followers[user].until_ended(first.body["replyId"])
     async with heard(world.cluster.settings.nats_url) as published:
-        workers = [asyncio.create_task(work(client, is_over)) for client in clients]
+        workers = [world.spawn(work(client, is_over)) for client in clients]
         await kill_everybody(world, world.count(20, least=len(KINDS)))
         await world.cluster.all_ready()
         is_over.set()

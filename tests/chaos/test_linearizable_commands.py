@@ -134,7 +134,7 @@ async def one_run(world: World, proxy: PostgresProxy, run: int, ops: int) -> Non
         players += those
         few += those[:SHORT_CLIENTS]
     is_over = asyncio.Event()
-    faults = asyncio.create_task(cut_and_kill(world, proxy, is_over))
+    faults = world.spawn(cut_and_kill(world, proxy, is_over))
     try:
         await asyncio.gather(*(player.play(SHORT_OPS // SHORT_CLIENTS) for player in few))
         short_until = monotonic()

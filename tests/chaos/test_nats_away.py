@@ -42,14 +42,10 @@ async def chatting(world: World) -> AsyncIterator[dict[str, Follower]]:
         client = world.client(user, "s")
         followers[user] = await world.follower(client, await client.session())
         await followers[user].until_ended((await client.say(f"{user} is here")).body["replyId"])
-    chats = [asyncio.create_task(chat(world.client(user), follower, is_over)) for user, follower in followers.items()]
-    try:
-        yield followers
-        is_over.set()
-        await asyncio.gather(*chats)
-    finally:
-        for task in chats:
-            task.cancel()
+    chats = [world.spawn(chat(world.client(user), follower, is_over)) for user, follower in followers.items()]
+    yield followers
+    is_over.set()
+    await asyncio.gather(*chats)
 
 
 async def judge(world: World, followers: dict[str, Follower]) -> None:

@@ -58,7 +58,7 @@ async def test_nothing_is_seen_that_is_not_committed(world: World) -> None:
             await member.until_ready()
             followers = await watch(world)
             workers = [
-                asyncio.create_task(work(world.client(user, f"c{n}", urls=[world.cluster.url(PROXIED)]), is_over))
+                world.spawn(work(world.client(user, f"c{n}", urls=[world.cluster.url(PROXIED)]), is_over))
                 for user in USERS
                 for n in range(2)
             ]

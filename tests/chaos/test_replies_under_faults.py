@@ -81,7 +81,7 @@ async def test_each_message_is_answered_once_whatever_workers_and_model_do(world
     users = [f"u{number}" for number in range(world.count(50, least=10))]
     messages = world.count(500, least=60) // len(users)
     await world.model.answer_next(*broken_plans(world, len(users) * messages // 3))
-    talks = {user: asyncio.create_task(talk(world, user, messages)) for user in users}
+    talks = {user: world.spawn(talk(world, user, messages)) for user in users}
     async with world.ledger() as ledger:
         for _ in range(world.count(5, least=3)):
             victim = await one_of_workers_speaks(world, ledger)

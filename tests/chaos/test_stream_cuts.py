@@ -76,7 +76,7 @@ async def test_a_reader_that_resumes_while_others_write_misses_nothing(world: Wo
     witness = await world.follower(client, session, after=cursor_of(first))
     await witness.until_ended(first.body["replyId"])
     is_over = asyncio.Event()
-    writers = [asyncio.create_task(write(world.client("writer", f"w{number}"), is_over)) for number in range(8)]
+    writers = [world.spawn(write(world.client("writer", f"w{number}"), is_over)) for number in range(8)]
     tickets = asyncio.Semaphore(READERS_AT_ONCE)
     readers = await asyncio.gather(
         *(read_on(world, witness, session, tickets, number) for number in range(world.count(500)))

@@ -84,7 +84,7 @@ async def test_each_event_is_counted_once_whoever_dies_in_mid_page(world: World)
     is_over = asyncio.Event()
     for user in USERS:
         await world.client(user, "s").say(f"{user} is here")
-    chats = [asyncio.create_task(chat(world.client(user), is_over)) for user in USERS]
+    chats = [world.spawn(chat(world.client(user), is_over)) for user in USERS]
     async with world.ledger() as ledger:
         for _ in range(world.count(200)):
             await fault(world, ledger)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from infra.bus import NatsBus
-from infra.fact_stream import PublishFailed
+from infra.fact_stream import FactMessage, PublishFailed, StreamEnd
 from infra.nats_publisher import Stored, WindowedPublisher
 from infra.nats_streams import call_api
 from infra.settings import Settings
@@ -136,6 +136,34 @@ async def test_an_error_answer_fails_that_message_and_all_after_it(bus: NatsBus)
     with pytest.raises(PublishFailed):
         await publisher.publish(SUBJECT, b"later", identified(99), after=2)
     assert await stored_bodies(bus) == [b"0", b"1"]
+
+
+async def test_a_relay_that_is_wrong_about_the_end_stores_nothing(bus: NatsBus) -> None:
+    """Two may lead for a moment. Were all sent at once, those of the late one that expect what the other has
+    reached by now would be taken, over a gap."""
+    facts = await bus.fact_stream()
+    end = await facts.end()
+    other = await open_publisher(bus)
+    await publish_from(other, range(5), after=0)
+    messages = [FactMessage(SUBJECT, identified(1_000 + number), b"late %d" % number) for number in range(20)]
+    with pytest.raises(PublishFailed) as failure:
+        await facts.publish(messages, after=end.sequence)
+    assert failure.value.code == "moved"
+    await bus.link.round_trip()
+    assert await stored_bodies(bus) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_the_end_of_a_stream_whose_last_messages_were_deleted_can_be_published_after(bus: NatsBus) -> None:
+    facts = await bus.fact_stream()
+    publisher = await open_publisher(bus)
+    headers = {"ce-globalpos": "70", "ce-generation": "g"}
+    await (await publisher.publish(SUBJECT, b"kept", headers))
+    await publish_from(publisher, range(2), after=1)
+    for sequence in (2, 3):
+        await call_api(bus.link, "STREAM.MSG.DELETE.EVT", {"seq": sequence})
+    assert await facts.end() == StreamEnd(3, 70, "g")
+    await facts.publish([FactMessage(SUBJECT, identified(9), b"next")], after=3)
+    assert await last_sequence(bus) == 4
 
 
 async def test_after_a_restart_of_the_publisher_it_goes_on(bus: NatsBus) -> None:

@@ -116,7 +116,7 @@ async def test_one_leads_and_another_takes_over_when_it_ends(database_url: str) 
         await until_views_reach(world.url, write_log(world.url, events[:half]))
         second = start_runner(world, "second", lambda: ready.append("second"))
         async with asyncio.timeout(30):
-            while ready != ["first", "second"]:  # noqa: ASYNC110 (the callback is not ours to make an event of)
+            while ready != ["first", "second"]:
                 await asyncio.sleep(0.01)
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
@@ -142,7 +142,7 @@ async def test_a_runner_that_was_overtaken_writes_nothing(database_url: str) -> 
             with failpoints.counted() as reached:
                 write_log(world.url, events[10:])
                 async with asyncio.timeout(30):
-                    while reached.get("projections.commit.before", 0) < 1:  # noqa: ASYNC110
+                    while reached.get("projections.commit.before", 0) < 1:
                         await asyncio.sleep(0.01)
             assert live_position(world.url, "state") == before
         assert_views_equal_a_fold(world.url, events[:10])

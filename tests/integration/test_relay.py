@@ -22,7 +22,7 @@ from infra.settings import Settings
 from tests.support.facts import append_sessions
 from tests.support.nats_process import NatsProcess, nats_process
 from tests.support.tcp_proxy import tcp_proxy
-from tests.support.waiting import until
+from tests.support.waiting import until, until_true
 from workers.relay import Relay
 
 pytestmark = pytest.mark.anyio
@@ -106,9 +106,7 @@ async def until_published(bus: NatsBus, log: PostgresEventLog) -> list[tuple[str
         messages = await published(bus)
         return bool(messages) and messages[-1][1]["ce-globalpos"] == str(last)
 
-    async with asyncio.timeout(60):
-        while not await is_complete():
-            await asyncio.sleep(0.02)
+    await until_true(is_complete)
     events = await whole_log(log)
     assert [int(headers["ce-globalpos"]) for _, headers, _ in messages] == [event.position for event in events]
     assert [body for *_, body in messages] == [event.state for event in events]

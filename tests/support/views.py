@@ -189,5 +189,5 @@ async def until_views_reach(database_url: str, position: int, views: Iterable[st
     """Gives up after a minute, for a test that would never pass."""
     async with asyncio.timeout(60):
         for view in views:
-            while live_position(database_url, view) < position:  # noqa: ASYNC110 (the event is another process's)
+            while live_position(database_url, view) < position:
                 await asyncio.sleep(0.01)

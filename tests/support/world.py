@@ -6,11 +6,11 @@ import asyncio
 import platform
 import random
 import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -28,6 +28,8 @@ from tests.support.processes import ROOT
 CONNECTIONS_MAX = 400
 SETTLE_SECONDS = 90.0
 
+T = TypeVar("T")
+
 
 @dataclass
 class World:
@@ -42,6 +44,7 @@ class World:
     history: History
     rng: random.Random
     followers: list[Follower] = field(default_factory=list)
+    tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 
     def count(self, full: int, *, least: int = 1) -> int:
         """As many of something as this run is to have."""
@@ -65,6 +68,12 @@ class World:
         self.followers.append(follower)
         return follower
 
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """In the background, for no longer than the world lasts."""
+        task = asyncio.create_task(work)
+        self.tasks.append(task)
+        return task
+
     @asynccontextmanager
     async def ledger(self) -> AsyncIterator[Ledger]:
         """Once everybody is back."""
@@ -82,6 +91,9 @@ class World:
         return await ledger.facts(self.sub(user))
 
     async def close(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         await asyncio.gather(*(follower.close() for follower in self.followers))
         await self.http.aclose()
 

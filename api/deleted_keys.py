@@ -1,0 +1,24 @@
+"""Makes deleted text unreadable here at once, and not when the cached keys of its user are loaded again.
+
+A listener of the feed. Keys are destroyed by a sweep after the commit; what this process holds of them goes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.events import ConversationDeleted, Fact, NoteDeleted
+from infra.keys import Keyring
+
+
+class DeletedKeys:
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def wants(self, user_id: str) -> bool:
+        return self._keyring.is_cached(user_id)
+
+    def receive(self, user_id: str, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            if isinstance(fact.event, ConversationDeleted | NoteDeleted):
+                self._keyring.bury(user_id, fact.event.key_id)
