@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check chaos bench docs lock
+.PHONY: help setup run test check chaos bench docs schemas lock
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1	/' | expand -t 10
@@ -34,6 +34,10 @@ bench: $(VENV)/.installed-test ## every figure that we claim, each with its ceil
 
 docs: $(VENV)/.installed ## write the pages that are made from the code
 	$(BIN)/microcos settings --markdown > docs/settings.md
+	$(BIN)/python -m cli.asyncapi > docs/asyncapi.yaml
+
+schemas: $(VENV)/.installed ## write down the HTTP contract, after a change of it that is meant
+	$(BIN)/python -m cli.openapi > tests/snapshots/openapi.json
 
 # The locks hold versions and hashes, no addresses. The last one is two packages and nothing that they ask for: the
 # runtime that the model's package names compiles for a quarter of an hour, and ours is in the other wheel.

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from litestar import Litestar, Router
 from litestar.datastructures import State
+from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from api import completions, conversations, health, login, memory, messages, notes, preferences, sessions, tasks, usage
 from api import state as state_routes
@@ -22,14 +23,14 @@ from api.headers import Cors
 from api.hub import Sources
 from api.hub_registry import HubRegistry
 from api.live_sources import BusTokens, LogFacts
-from api.openapi import openapi_config
+from api.openapi import openapi_config, openapi_document
 from api.presence_writes import PresenceWrites
 from api.queries import Views
 from api.realtime import REALTIME_PATH, RealtimeEndpoint
 from api.request_metrics import watch
 from api.services import Services
 from api.socket_commands import socket_commands
-from api.stream import StreamEndpoint
+from api.stream import StreamEndpoint, stream_route
 from api.tickets import StreamTickets
 from api.tokens import Principal
 from commands.write_side import WriteSide, open_write_side, run_feed
@@ -160,14 +161,27 @@ def _application(services: Services, registry: HubRegistry, checks: health.Healt
         return await services.keyring.ensure_user(principal.issuer, principal.sub)
 
     realtime = RealtimeEndpoint(registry, user_id_of, socket_commands(services), services.clock)
-    stream = StreamEndpoint(registry, user_id_of)
-    versioned = Router("/api/v1", route_handlers=[*HANDLERS, stream.route(), realtime.route()])
+    live = [stream_route(StreamEndpoint(registry, user_id_of)), realtime.route()]
+    return _litestar(live, State({"services": services, "health": checks}))
+
+
+def _litestar(live: Sequence[ControllerRouterHandler], state: State) -> Litestar:
+    versioned = Router("/api/v1", route_handlers=[*HANDLERS, *live])
     return Litestar(
         [versioned, login.exchange_code, health.live, health.ready, health.metrics],
-        state=State({"services": services, "health": checks}),
+        state=state,
         openapi_config=openapi_config(version("microcos"), extra_paths=REALTIME_PATH),
         **litestar_options(),
     )
+
+
+def describe_api() -> dict[str, Any]:
+    """The OpenAPI document as it is served, made without opening anything."""
+
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("this application only describes itself")
+
+    return openapi_document(_litestar([stream_route(nothing)], State()), REALTIME_PATH)
 
 
 def _health(side: WriteSide, bus: NatsBus, parts: Sequence[health.Part]) -> health.Health:

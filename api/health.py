@@ -66,7 +66,7 @@ async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(msgspec.json.encode(parts), media_type="application/json", headers={"cache-control": "no-store"})
 
 
-@get("/metrics", operation_id="metrics", tags=["health"])
+@get("/metrics", operation_id="metrics", tags=["health"], media_type="text/plain")
 async def metrics() -> Response[bytes]:
     """Prometheus text."""
     return Response(render_metrics(), media_type=METRICS_CONTENT_TYPE)

@@ -90,10 +90,20 @@ class LoginIn(Body):
 
 
 class CompletionAction(BaseModel):
+    """`payload` is what the model's tool of this name takes, and is checked as strictly."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    action: str = Field(max_length=64, examples=["create_task"])
-    payload: dict[str, Json] = Field(default_factory=dict)
+    action: Literal[
+        "create_task",
+        "update_task",
+        "complete_task",
+        "delete_task",
+        "pin_memory",
+        "forget_memory",
+        "set_preference",
+    ] = Field(examples=["create_task"])
+    payload: dict[str, Json] = Field(default_factory=dict, examples=[{"title": "Call John", "due_text": "tomorrow"}])
 
 
 class CompletionUsage(BaseModel):

@@ -51,6 +51,9 @@ async def get_state(request: Request[Any, Any, Any]) -> Response[bytes]:
             version = await _version_since(views, user, since)
             fetched = await fetch_changes(views.reader, user.user_id, since=version, limit=limit or CHANGES_DEFAULT)
         elif as_of is not None:
+            # Asked first: the fold would read the whole stream to find that out.
+            if as_of > await views.side.log.head(user.user_id):
+                raise Invalid("The stream has not reached this version.", code="version_above_head")
             fetched = await fetch_state_at(
                 views.reader, views.side.log, user.user_id, as_of, limit=limit or MESSAGES_DEFAULT
             )

@@ -53,21 +53,22 @@ class StreamEndpoint:
         async with connection as (hub, client):
             await stream_frames(hub, client, cursor, receive, send)
 
-    def route(self) -> HTTPRouteHandler:
-        """To be mounted under the API's base path."""
 
-        @get(
-            "/stream/{session_id:str}",
-            operation_id="openStream",
-            media_type="text/event-stream",
-            opt={"query": ("after",)},
-            tags=["stream"],
-            summary="Server-sent events of the whole user, from a cursor or from now.",
-        )
-        async def open_stream(session_id: FromPath[str]) -> ASGIApp:
-            return self
+def stream_route(endpoint: ASGIApp) -> HTTPRouteHandler:
+    """To be mounted under the API's base path."""
 
-        return open_stream
+    @get(
+        "/stream/{session_id:str}",
+        operation_id="openStream",
+        media_type="text/event-stream",
+        opt={"query": ("after", "ticket"), "headers": {"Last-Event-ID": "As `after`, and beats it."}},
+        tags=["stream"],
+        summary="Server-sent events of the whole user, from a cursor or from now.",
+    )
+    async def open_stream(session_id: FromPath[str]) -> ASGIApp:
+        return endpoint
+
+    return open_stream
 
 
 def cursor_of(scope: Any, query: dict[str, str]) -> Cursor | None:

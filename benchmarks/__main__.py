@@ -6,6 +6,7 @@ Exits with 0 even where a goal is missed: it reports. A benchmark that cannot ru
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 import traceback
@@ -31,6 +32,7 @@ NAMES = (
     "first_token",
     "ack",
     "tokens",
+    "relay",
     "streams",
     "system",
     "shutdown",
@@ -41,6 +43,8 @@ NAMES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
+    # As Ctrl-C: everything that was started is ended on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
     with scratch_folder() as folder:
         facts = machine.facts(folder)
@@ -49,14 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed: list[str] = []
     busy: dict[str, float] = {}
     for name in options.names or NAMES:
-        busy[name] = round(machine.wait_until_quiet(options.quiet_seconds), 2)
-        print(f"[{time.monotonic() - began:5.0f} s] {name} (others use {busy[name]:.0%} of the cores)", flush=True)
+        machine.wait_until_quiet(options.quiet_seconds)
+        print(f"[{time.monotonic() - began:5.0f} s] {name}", flush=True)
+        others = machine.OthersUse()
         try:
             found = _measure(name)(Run(quick=options.quick))
         except Exception:
             traceback.print_exc()
             failed.append(name)
             continue
+        busy[name] = round(others.share(), 2)
+        print(f"    (others used {busy[name]:.0%} of the cores meanwhile)", flush=True)
         for figure in found:
             print(f"    {' | '.join(figure.row())}", flush=True)
         figures += found

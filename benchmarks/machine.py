@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import time
@@ -93,6 +94,24 @@ def wait_until_quiet(seconds_max: float = QUIET_SECONDS_MAX) -> float:
     while (share := busy_share()) > QUIET_BUSY and time.monotonic() < deadline:
         time.sleep(1.0)
     return share
+
+
+class OthersUse:
+    """How much of all cores others used while a block ran: what was busy, less ourselves and whom we waited for."""
+
+    def __init__(self) -> None:
+        self._ticks = _busy_and_all()
+        self._own = _own_seconds()
+
+    def share(self) -> float:
+        busy, total = _busy_and_all()
+        own = (_own_seconds() - self._own) / TICK_SECONDS
+        return max(0.0, busy - self._ticks[0] - own) / max(1, total - self._ticks[1])
+
+
+def _own_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 # --- processes ------------------------------------------------------------------------------------------------

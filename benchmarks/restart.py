@@ -147,7 +147,11 @@ async def _call(connection: Connection, token: str, path: str, body: Any, expect
 def _start(settings: Settings) -> Running:
     options = ["dev", "--port", str(settings.port), "--data-dir", str(Path(settings.data_dir)), "--workers", "1"]
     dev = Running(python("-m", "cli.main", *options), environment=settings.as_environment())
-    dev.expect(r"^url +\| ")
+    try:
+        dev.expect(r"^url +\| ")
+    except BaseException:
+        dev.close()
+        raise
     return dev
 
 

@@ -8,8 +8,7 @@ before anybody hears of it. No answer leaves before its events are committed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -142,8 +141,23 @@ class CommandHandler:
         """
         keys = await self._keyring.load(user_id)
         command_id = self._new_id() if request.key is None else _command_id(request.key, keys)
-        async with self._once(user_id, command_id), self._mailbox(user_id):
-            return await self._decide_until_committed(user_id, command, request, answer, command_id)
+        # Written out, as two context managers made of generators would cost as much as the decision.
+        flight = (user_id, command_id)
+        await self._until_not_running(flight)
+        done = self._in_flight[flight] = asyncio.Event()
+        mailbox = self._mailboxes.get(user_id)
+        if mailbox is None:
+            mailbox = self._mailboxes[user_id] = _Mailbox()
+        mailbox.users += 1
+        try:
+            async with mailbox.lock:
+                return await self._decide_until_committed(user_id, command, request, answer, command_id)
+        finally:
+            mailbox.users -= 1
+            if not mailbox.users:
+                del self._mailboxes[user_id]
+            del self._in_flight[flight]
+            done.set()
 
     async def find_answer(self, user_id: str, request: Request) -> Handled | None:
         """What was answered to this request before, for one that takes several commands. Raises as `handle` does."""
@@ -156,10 +170,8 @@ class CommandHandler:
             return None
         return await self._stored_answer(found, user_id, command_id, _fingerprint(request, keys))
 
-    @asynccontextmanager
-    async def _once(self, user_id: str, command_id: str) -> AsyncIterator[None]:
+    async def _until_not_running(self, flight: tuple[str, str]) -> None:
         """The same command sent again while it runs here waits for it, and then finds its stored answer."""
-        flight = (user_id, command_id)
         while (running := self._in_flight.get(flight)) is not None:
             try:
                 async with asyncio.timeout(self._same_key_wait_seconds):
@@ -168,24 +180,6 @@ class CommandHandler:
                 raise Conflict(
                     "The same request is still running. Send it again in a moment.", code="request_running"
                 ) from None
-        done = self._in_flight[flight] = asyncio.Event()
-        try:
-            yield
-        finally:
-            del self._in_flight[flight]
-            done.set()
-
-    @asynccontextmanager
-    async def _mailbox(self, user_id: str) -> AsyncIterator[None]:
-        mailbox = self._mailboxes.setdefault(user_id, _Mailbox())
-        mailbox.users += 1
-        try:
-            async with mailbox.lock:
-                yield
-        finally:
-            mailbox.users -= 1
-            if not mailbox.users:
-                self._mailboxes.pop(user_id, None)
 
     async def _decide_until_committed(
         self, user_id: str, command: Command, request: Request, answer: AnswerOf, command_id: str

@@ -27,7 +27,8 @@ class SetPreference:
 def set_preference(command: SetPreference, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     check_preference(command.key, command.value)
     known = brain.preferences.get(command.preference_ref)
-    if known is not None and _canonical(known.value) == _canonical(command.value):
+    # What differs to Python differs as JSON too.
+    if known is not None and known.value == command.value and _canonical(known.value) == _canonical(command.value):
         return []
     if known is None and len(brain.preferences) >= limits.PREFERENCES_MAX:
         raise Conflict(f"At most {limits.PREFERENCES_MAX} preferences.", code="preferences_full")

@@ -173,9 +173,12 @@ def _daily(rule: Rule, start: date) -> Iterator[list[date]]:
     weekdays = {weekday for _, weekday in rule.by_day}
     day, last_year = start, _last_year(start)
     while day.year <= last_year:
-        fits = not weekdays or day.weekday() in weekdays
-        fits = fits and (not rule.by_month_day or _is_month_day(rule, day))
-        yield [day] if fits and _is_month(rule, day.month) else []
+        if (
+            _is_month(rule, day.month)
+            and (not weekdays or day.weekday() in weekdays)
+            and (not rule.by_month_day or _is_month_day(rule, day))
+        ):
+            yield [day]
         day += timedelta(days=rule.interval)
 
 
@@ -200,10 +203,21 @@ def _yearly(rule: Rule, start: date) -> Iterator[list[date]]:
     months = sorted(rule.by_month) or (range(1, 13) if rule.by_month_day or rule.by_day else [start.month])
     for year in range(start.year, _last_year(start) + 1, rule.interval):
         if is_by_week:
-            days = [date.fromordinal(n) for n in range(date(year, 1, 1).toordinal(), date(year + 1, 1, 1).toordinal())]
-            yield [day for day in days if _is_named(rule, day.weekday(), day.timetuple().tm_yday, len(days))]
+            yield _named_in_year(rule, year)
         else:
             yield [day for month in months for day in _of_month(rule, year, month, start.day)]
+
+
+def _named_in_year(rule: Rule, year: int) -> list[date]:
+    first, end = date(year, 1, 1), date(year + 1, 1, 1).toordinal()
+    named: set[int] = set()
+    for place, weekday in rule.by_day:
+        same = range(first.toordinal() + (weekday - first.weekday()) % 7, end, 7)
+        if place == 0:
+            named.update(same)
+        elif abs(place) <= len(same):
+            named.add(same[place - 1 if place > 0 else place])
+    return [date.fromordinal(ordinal) for ordinal in sorted(named)]
 
 
 def _of_month(rule: Rule, year: int, month: int, usual_day: int) -> list[date]:
@@ -219,7 +233,7 @@ def _of_month(rule: Rule, year: int, month: int, usual_day: int) -> list[date]:
 
 
 def _is_named(rule: Rule, weekday: int, number: int, length: int) -> bool:
-    """Whether `by_day` names the `number`-th day, a `weekday`, of a month or year of that `length`."""
+    """Whether `by_day` names the `number`-th day, a `weekday`, of a month of that `length`."""
     from_start, from_end = (number - 1) // 7 + 1, -((length - number) // 7 + 1)
     return any(wanted == weekday and place in (0, from_start, from_end) for place, wanted in rule.by_day)
 

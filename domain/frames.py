@@ -48,7 +48,7 @@ ReplyEnd = ReplyCompleted | ReplyFailed | ReplyStopped
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`name` is the SSE event name; `data` is one JSON object and repeats it as `type`."""
+    """`name` is the SSE event name; `data` is one JSON object and repeats it as `type`, where a token is a `token`."""
 
     name: str
     data: dict[str, Json]
@@ -390,4 +390,4 @@ def token_frame(ref: ReplyRef, conversation_id: str | None, chunk: TokenChunk) -
     }
     if chunk.action is not None:
         return Frame("llm.action", {"type": "llm.action", **dict(chunk.action), **ids})
-    return Frame("llm.token", {"type": "llm.token", "token": chunk.text, "role": "assistant", **ids})
+    return Frame("llm.token", {"type": "token", "token": chunk.text, "role": "assistant", **ids})

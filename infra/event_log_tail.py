@@ -28,6 +28,7 @@ Page = list[StoredEvent]
 PAGE_EVENTS_MAX = 5_000
 PAGES_WAITING_MAX = 16  # a follower that has more than these to take goes and reads for itself
 COALESCE_SECONDS = 0.005
+READS_AT_ONCE_MAX = 4  # so that a message, its claim and its end, each close behind the other, need not wait
 RETRY_SECONDS = 0.2
 
 
@@ -79,7 +80,7 @@ class LogTail:
         self._poll_seconds = poll_seconds
         self._followers: set[_Follower] = set()
         self._position = 0
-        self._read_at = 0.0
+        self._read_at: deque[float] = deque([0.0] * READS_AT_ONCE_MAX, READS_AT_ONCE_MAX)
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
@@ -158,7 +159,7 @@ class LogTail:
                         self._hand_out(page)
                     if len(page) < PAGE_EVENTS_MAX:
                         break
-                self._read_at = asyncio.get_running_loop().time()
+                self._read_at.append(asyncio.get_running_loop().time())
         except Exception as error:
             # A mistake of ours must reach those who wait, or they would wait for ever.
             for follower in self._followers:
@@ -172,11 +173,11 @@ class LogTail:
                 self._followers.discard(follower)
 
     async def _next_wake(self) -> None:
-        """At once after a quiet time; under load several commits share one read, a few milliseconds later."""
+        """At once after a quiet time; under load, one in so many milliseconds, several commits share one read."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._poll_seconds):
                 await self._wake.wait()
-        early = self._read_at + COALESCE_SECONDS - asyncio.get_running_loop().time()
+        early = self._read_at[0] + READS_AT_ONCE_MAX * COALESCE_SECONDS - asyncio.get_running_loop().time()
         if early > 0:
             await asyncio.sleep(early)
         self._wake.clear()

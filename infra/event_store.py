@@ -16,7 +16,7 @@ from domain.ports import Append, Duplicate, Snapshot, StoredEvent, Verdict
 from infra import failpoints
 from infra.event_log_tail import LogTail
 from infra.event_log_writer import LogWriter
-from infra.postgres import Pool, connect, open_pool
+from infra.postgres import Pool, connect, limit_transactions, open_pool
 from infra.queries import Queries
 from infra.settings import Settings
 
@@ -140,10 +140,7 @@ class PostgresEventLog:
                 "SELECT set_config('synchronous_commit', 'on', false)"
                 " WHERE current_setting('synchronous_commit') = 'off'"
             )
-            if connection.info.server_version >= 170_000:
-                # Covers what a statement timeout does not: a client that froze between execute and commit.
-                milliseconds = str(round(APPEND_SECONDS_MAX * 1000))
-                await connection.execute("SELECT set_config('transaction_timeout', %s, false)", (milliseconds,))
+            await limit_transactions(connection, APPEND_SECONDS_MAX)
         except BaseException:
             await connection.close()
             raise

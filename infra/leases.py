@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncPipeline
 
 from infra import failpoints
 from infra.queries import Queries
@@ -60,8 +60,16 @@ class PostgresLeaders:
     async def resign(self, role: str) -> None:
         await self._queries.fetch(RESIGN, (role, self.owner))
 
-    async def still_leads(self, connection: AsyncConnection[Any], role: str, epoch: int) -> None:
-        """The last statement of a leader's transaction, before its commit. Raises `LeadershipLost`."""
+    async def still_leads(
+        self, connection: AsyncConnection[Any], role: str, epoch: int, pipeline: AsyncPipeline | None = None
+    ) -> None:
+        """The last statement of a leader's transaction, before its commit. Raises `LeadershipLost`.
+
+        In a `pipeline` it is sent with a sync: to the server, who freezes after it is idle in a transaction, and the
+        timeout for that ends it. Without one the server would wait, and the others with it, for ever.
+        """
         cursor = await connection.execute(STILL_LEADS, (role, self.owner, epoch))
+        if pipeline is not None:
+            await pipeline.sync()
         if await cursor.fetchone() is None:
             raise LeadershipLost(f"{role} is led by another process since epoch {epoch}")

@@ -22,6 +22,7 @@ logger = get_logger("infra.nats_hints")
 
 PULL_SECONDS = 1.0  # a pull that was lost with its connection costs at most this and the margin
 PULL_MARGIN_SECONDS = 0.25
+MISSING_WAIT_SECONDS = 0.2
 AGAIN_SECONDS_MIN = 0.25
 AGAIN_SECONDS_MAX = 5.0
 DELIVERIES_MAX = 10
@@ -41,6 +42,7 @@ class HintConsumer:
         self._inbox = link.new_inbox()
         self._pulls = itertools.count(1)
         self._pull = ""
+        self._is_missing = False  # the consumer, or its stream
         self._expected = 0  # messages that the present pull may still bring
         self._changed = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -69,6 +71,10 @@ class HintConsumer:
             free = self._concurrency - len(self._running)
             if free > 0:
                 await self._pull_once(free)
+                if self._is_missing:
+                    self._is_missing = False
+                    self._link.distrust()
+                    await asyncio.sleep(MISSING_WAIT_SECONDS)
             else:
                 self._changed.clear()
                 await self._changed.wait()
@@ -92,7 +98,7 @@ class HintConsumer:
     def _on_message(self, message: Msg) -> None:
         status = status_of(message)
         if status == NO_RESPONDERS:
-            self._link.distrust()
+            self._is_missing = True
         if status is not None:
             if message.subject == self._pull:
                 self._expected = 0

@@ -16,29 +16,30 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import ParseResult
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as ClientSubscription
-from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 from nats.errors import SlowConsumerError
 from nats.nuid import NUID
 
-from infra.telemetry import get_logger
+from infra.nats_client import close_client, new_client
+from infra.telemetry import counter, gauge, get_logger
 
 logger = get_logger("infra.nats_link")
 
 RECONNECT_WAIT_SECONDS = 0.25
 PREPARE_RETRY_SECONDS = 0.2
 PREPARE_REFUSED_RETRY_SECONDS = 5.0
-CLOSE_SECONDS_MAX = 2.0
 OUTGOING_BYTES_MAX = 8 * 1024 * 1024  # beyond it messages are dropped: a server that slow would only get stale ones
 UNSENT_BYTES_MAX = 1024 * 1024  # nats-py blocks at twice that, subscribing too, and swallows being cancelled there
 UNSENT_WAIT_SECONDS = 0.005
 PENDING_MESSAGES_MAX = 262_144  # received and not yet handed over; handing over is one enqueue
 PENDING_BYTES_MAX = 64 * 1024 * 1024
+
+CONNECTED = gauge("microcos_bus_connected", "1 while NATS is there with all its streams.")
+DROPPED = counter("microcos_bus_dropped_total", "Messages given to the bus, or by it, that it had to drop.", ["way"])
 
 
 class NatsAway(Exception):
@@ -55,32 +56,6 @@ class _Exchange:
     is_last: Callable[[Msg], bool]
     ended: asyncio.Future[None]
     replies: list[Msg] = field(default_factory=list)
-
-
-class _AbortingTransport(TcpTransport):
-    """Closes at once. The one of nats-py first waits until all is sent, for ever when the server is frozen, and it
-    leaves the connection of a failed try open."""
-
-    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
-        self.close()
-        await super().connect(uri, buffer_size, connect_timeout)
-
-    def close(self) -> None:
-        if self._io_writer is not None:
-            self._io_writer.transport.abort()
-
-    def __bool__(self) -> bool:
-        return True  # else the client makes one of its own
-
-
-class _Client(Client):
-    """Reads headers at once. nats-py looks at each character of each name, which for a republished token, with five
-    headers that nobody reads, costs more than all else that is done about it here."""
-
-    @staticmethod
-    def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        lines = raw.decode("utf-8", "replace").split("\r\n")
-        return {name: value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
 
 
 class LinkSubscription:
@@ -129,11 +104,10 @@ class NatsLink:
         ping_seconds: float = 1.0,
     ) -> None:
         self.problem: str | None = None
-        self.messages_dropped = 0
         self.session_over = asyncio.Event()  # of the present session; set while there is none
         self.session_over.set()
         self.on_session_over: list[Callable[[], None]] = []
-        self._servers = url.split(",")
+        self._url = url
         self._options: dict[str, Any] = {
             "name": f"microcos-{name}",
             "connect_timeout": connect_timeout_seconds,
@@ -165,15 +139,17 @@ class NatsLink:
 
     async def start(self) -> None:
         """Returns at once, whether NATS is there or not."""
+        if not self._url:
+            self.problem = "MICROCOS_NATS_URL is not set"
+            logger.warning("nats.trouble", reason=self.problem)
+            return
         await self.subscribe(f"{self._inbox}.*", self._on_reply)
         self._supervisor = asyncio.create_task(self._supervise(), name="nats-link")
 
     async def close(self) -> None:
         """Gives what is queued a moment to leave."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS_MAX / 2):
-                while self._outgoing and self._online:
-                    await self.round_trip()
+        with suppress(NatsAway):
+            await self.round_trip()
         await _cancel(self._supervisor)
 
     # --- sending ----------------------------------------------------------------------------------------------
@@ -193,11 +169,24 @@ class NatsLink:
         self, subject: str, payload: bytes, *, is_last: Callable[[Msg], bool], timeout_seconds: float
     ) -> tuple[list[Msg], bool]:
         """All replies up to the last one, and whether it came. Raises `NatsAway` when the connection is lost."""
+        return await self._converse(lambda inbox: self._post(subject, payload, inbox, None), is_last, timeout_seconds)
+
+    async def round_trip(self, *, timeout_seconds: float = 1.0) -> None:
+        """Returns once the server has seen all that was sent before. Raises `NatsAway`."""
+        _, came_back = await self._converse(
+            lambda inbox: self._post(inbox, b"", "", None), lambda _: True, timeout_seconds
+        )
+        if not came_back:
+            raise NatsAway(f"no answer within {timeout_seconds} s")
+
+    async def _converse(
+        self, post: Callable[[str], bool], is_last: Callable[[Msg], bool], timeout_seconds: float
+    ) -> tuple[list[Msg], bool]:
         token = str(next(self._tokens))
         exchange = _Exchange(is_last, asyncio.get_running_loop().create_future())
         self._exchanges[token] = exchange
         try:
-            if not self._post(subject, payload, f"{self._inbox}.{token}", None):
+            if not post(f"{self._inbox}.{token}"):
                 raise NatsAway("not connected")
             async with asyncio.timeout(timeout_seconds):
                 await exchange.ended
@@ -206,20 +195,6 @@ class NatsLink:
         finally:
             del self._exchanges[token]
         return exchange.replies, True
-
-    async def round_trip(self, *, timeout_seconds: float = 1.0) -> None:
-        """Returns once the server has seen all that was sent before. Raises `NatsAway`."""
-        token = str(next(self._tokens))
-        exchange = self._exchanges[token] = _Exchange(lambda _: True, asyncio.get_running_loop().create_future())
-        try:
-            if not self._post(f"{self._inbox}.{token}", b"", "", None):
-                raise NatsAway("not connected")
-            async with asyncio.timeout(timeout_seconds):
-                await exchange.ended
-        except TimeoutError:
-            raise NatsAway(f"no answer within {timeout_seconds} s") from None
-        finally:
-            del self._exchanges[token]
 
     async def subscribe(self, subject: str, receive: Callable[[Msg], None]) -> LinkSubscription:
         """`receive` must only enqueue. In force on the server after the next `round_trip`, or once NATS is back."""
@@ -246,10 +221,9 @@ class NatsLink:
         size = len(payload)
         client = self._client
         if client is None or not self._online or size > client.max_payload:
-            self.messages_dropped += 1
             return False
         if self._outgoing_bytes + size > OUTGOING_BYTES_MAX:
-            self.messages_dropped += 1
+            DROPPED.labels("out").inc()
             return False
         self._outgoing.append((subject, payload, reply, dict(headers) if headers else None))
         self._outgoing_bytes += size
@@ -269,7 +243,7 @@ class NatsLink:
                 try:
                     await client.publish(subject, payload, reply, headers)
                 except NatsError as error:
-                    self.messages_dropped += 1
+                    DROPPED.labels("out").inc()
                     logger.warning("nats.publish_failed", error=type(error).__name__)
 
     # --- receiving --------------------------------------------------------------------------------------------
@@ -287,20 +261,18 @@ class NatsLink:
     async def _supervise(self) -> None:
         """A client that the server closed with an error never comes back by itself: then a new one is made."""
         while True:
-            client, closed = _Client(), asyncio.Event()
-            client._transport = _AbortingTransport()  # type: ignore[no-untyped-call]
+            client, closed = new_client(), asyncio.Event()
             pump = asyncio.create_task(self._pump(client), name="nats-pump")
             try:
                 await self._connect(client, closed)
                 await closed.wait()
             except NatsError as error:
-                self.problem = f"cannot connect: {error}"
-                logger.error("nats.connect_failed", reason=str(error))
+                self._complain(f"cannot connect: {error}")
             finally:
                 self._client = None
                 self._went_away("closed")
                 await _cancel(pump)
-                await _close(client)
+                await close_client(client)
             await asyncio.sleep(RECONNECT_WAIT_SECONDS)
 
     async def _connect(self, client: Client, closed: asyncio.Event) -> None:
@@ -317,7 +289,7 @@ class NatsLink:
             closed.set()
 
         await client.connect(
-            self._servers,
+            self._url.split(","),
             error_cb=on_error,
             disconnected_cb=on_disconnected,
             reconnected_cb=on_reconnected,
@@ -327,16 +299,24 @@ class NatsLink:
         self._client = client
         for subscription in list(self._subscriptions):
             await subscription.attach(client)
-        self._came_back()
+        if client.is_connected:
+            self._came_back()
 
     def _note(self, error: Exception) -> None:
         """One line for an outage, not one for each try; a dropped message is always told."""
         if isinstance(error, SlowConsumerError):
-            self.messages_dropped += 1
+            DROPPED.labels("in").inc()
             logger.error("nats.slow_receiver")
         elif self.problem is None:
-            self.problem = f"NATS is away: {type(error).__name__}"
-            logger.warning("nats.away", error=type(error).__name__)
+            denied = isinstance(error, NatsError) and "permissions" in str(error)
+            self.problem = "NATS denies us a subject" if denied else f"NATS is away: {type(error).__name__}"
+            logger.warning("nats.trouble", reason=self.problem)
+
+    def _complain(self, problem: str) -> None:
+        """Of something that an operator has to change: once, and not at each try."""
+        if self.problem != problem:
+            self.problem = problem
+            logger.error("nats.unusable", reason=problem)
 
     def _came_back(self) -> None:
         self._online = True
@@ -355,13 +335,12 @@ class NatsLink:
             except NatsAway:
                 await asyncio.sleep(PREPARE_RETRY_SECONDS)
             except Exception as error:
-                if self.problem != str(error):
-                    self.problem = str(error)
-                    logger.error("nats.unusable", reason=self.problem)
+                self._complain(str(error))
                 await asyncio.sleep(PREPARE_REFUSED_RETRY_SECONDS)
         self.problem = None
         self.session_over = asyncio.Event()
         self._connected.set()
+        CONNECTED.set(1)
         logger.info("nats.connected")
 
     def _went_away(self, reason: str) -> None:
@@ -379,6 +358,7 @@ class NatsLink:
         if not self.connected:
             return
         self._connected.clear()
+        CONNECTED.set(0)
         self.session_over.set()
         logger.warning("nats.disconnected", reason=reason)
         for tell in self.on_session_over:
@@ -389,10 +369,3 @@ async def _cancel(task: asyncio.Task[None] | None) -> None:
     while task is not None and not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=0.1)  # again, should the client have swallowed it
-
-
-async def _close(client: Client) -> None:
-    """Closing while it reconnects may hang or raise; the connection is of no use any more either way."""
-    with suppress(Exception):
-        async with asyncio.timeout(CLOSE_SECONDS_MAX):
-            await client.close()

@@ -74,6 +74,16 @@ async def connect(
     return await AsyncConnection.connect(text, autocommit=True)
 
 
+async def limit_transactions(connection: AsyncConnection[Any], seconds: float) -> None:
+    """Covers what a statement timeout does not: a client that froze with a transaction half sent, or not committed.
+
+    Servers before 17 have no such limit.
+    """
+    if connection.info.server_version >= 170_000:
+        milliseconds = str(round(seconds * 1000))
+        await connection.execute("SELECT set_config('transaction_timeout', %s, false)", (milliseconds,))
+
+
 def make_pool(settings: Settings, application_name: str, *, size: int | None = None) -> Pool:
     """A closed pool of autocommit connections; `await pool.open()` does not wait for the server.
 

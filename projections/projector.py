@@ -19,7 +19,7 @@ from infra import binary_arrays, failpoints
 from infra.codec import CorruptEvent
 from infra.ids import jitter
 from infra.leases import LeadershipLost, PostgresLeaders
-from infra.postgres import connect
+from infra.postgres import connect, limit_transactions
 from infra.queries import STORE_FAILURES, Queries
 from infra.settings import Settings
 from infra.telemetry import counter, gauge, get_logger, hashed, histogram
@@ -156,6 +156,7 @@ class Projector:
         async with connection:
             binary_arrays.accept(connection)
             await connection.execute(SESSION)
+            await limit_transactions(connection, 2 * STATEMENT_SECONDS_MAX)
             builds = await self._catch_up(connection, builds)
             left: list[StoredEvent] = []
             async with aclosing(self._log.tail(after=builds[0].position)) as pages:
@@ -195,14 +196,15 @@ class Projector:
         after = builds[0].position
         statements = [statement for build in builds for statement in applied(build, events)]
         await failpoints.reach("projections.commit.before")
-        async with connection.pipeline(), connection.transaction():
+        async with connection.pipeline() as pipeline, connection.transaction():
             # Holding the tracking rows keeps the builds from being replaced and dropped under us.
             advanced = await connection.execute(ADVANCE, (to, names_of(builds), after))
+            await pipeline.sync()  # should we freeze here, the server ends the transaction: see `still_leads`
             if len(await advanced.fetchall()) != len(builds):
                 raise StaleBuild(f"not all of {names_of(builds)} stand at {after}")
             for statement, parameters in statements:
                 await connection.execute(statement, parameters)
-            await self._leaders.still_leads(connection, ROLE, self._epoch)
+            await self._leaders.still_leads(connection, ROLE, self._epoch, pipeline)
             await failpoints.reach("projections.commit.within")
         await failpoints.reach("projections.commit.after")
         if events:

@@ -32,6 +32,11 @@ SWAP_LOCK_MS = 200  # how long queries may have to wait for the swap, which wait
 SWAP_TRIES = 50
 CHECKED_USERS = 50
 
+# The log is read in the order of its key. New tables are looked at roughly at first; autovacuum looks closer later.
+BULK = """SELECT set_config(name, value, false) FROM (VALUES
+    ('enable_sort', 'off'), ('maintenance_work_mem', '256MB'), ('default_statistics_target', '10')
+) AS settings (name, value)"""
+
 BEGIN = """INSERT INTO view_builds (view, build, version, status, loaded_until)
 SELECT %(view)s, coalesce(max(build), 0) + 1, %(version)s, 'building',
     (SELECT coalesce(max(notification_id), 0) FROM log0_events)
@@ -65,7 +70,7 @@ class RebuildFailed(Exception):
 
 
 class Rebuild:
-    """One rebuild of one view; `run` blocks until it is live. Opens three connections."""
+    """One rebuild of one view; `run` blocks until it is live."""
 
     def __init__(self, settings: Settings, view: View, progress: Progress) -> None:
         self._settings = settings
@@ -97,8 +102,7 @@ class Rebuild:
         with psycopg.connect(text, autocommit=True) as connection:
             binary_arrays.accept(connection)
             connection.execute(SESSION)
-            connection.execute("SET enable_sort = off")
-            connection.execute("SET maintenance_work_mem = '256MB'")
+            connection.execute(BULK)
             yield connection
 
     def _begin(self, connection: Connection[Any]) -> tuple[Build, int, str]:

@@ -55,12 +55,7 @@ async def kill_everybody(world: World, strikes: int) -> None:
 async def test_what_was_acknowledged_survives_the_death_of_everybody(world: World) -> None:
     is_over = asyncio.Event()
     clients = [world.client(user, f"c{number}") for user in USERS for number in range(CLIENTS_A_USER)]
-    sessions = {user: await world.client(user, "s").session() for user in USERS}
-    followers = {user: await world.follower(world.client(user, "f"), sessions[user], after=None) for user in USERS}
-    for user in USERS:
-        # From here on nothing may be missing.
-        first = await world.client(user, "first").say(f"{user} is here")
-        await followers[user].until_ended(first.body["replyId"])
+    followers = {user: await world.newcomer(user) for user in USERS}
     async with heard(world.cluster.settings.nats_url) as published:
         workers = [world.spawn(work(client, is_over)) for client in clients]
         await kill_everybody(world, world.count(20, least=len(KINDS)))
@@ -83,7 +78,7 @@ async def judge(world: World, followers: dict[str, Follower], published: list[tu
             problems += checkers.replies_end_once(facts)
             problems += checkers.attempts_are_fenced(facts)
             problems += checkers.model_calls_are_counted(facts, calls)
-            problems += checkers.stream_is_exact(follower, facts, after=follower.facts[0]["version"] - 1)
+            problems += checkers.stream_is_exact(follower, facts)
             problems += await calls_after_the_end(world, facts)
         rows = await ledger.rows()
         stored = {(row.user_id, row.version, row.event_id) for row in rows}

@@ -41,7 +41,7 @@ async def test_a_stream_that_is_cut_at_any_byte_goes_on_exactly_there(world: Wor
             for user, follower in followers.items():
                 facts = await world.settled(ledger, user)
                 await follower.until_version(facts[-1].version)
-                problems += checkers.stream_is_exact(follower, facts, after=follower.facts[0]["version"] - 1)
+                problems += checkers.stream_is_exact(follower, facts)
                 # Nothing was lost, so there was no reason to begin anew.
                 problems += [f"{user} was reset {follower.reducer.resets} times"] * bool(follower.reducer.resets)
                 await follower.close()
@@ -51,10 +51,11 @@ async def test_a_stream_that_is_cut_at_any_byte_goes_on_exactly_there(world: Wor
 
 async def cut_follower(world: World, stack: AsyncExitStack, user: str) -> Follower:
     client = world.client(user)
-    session = await client.session()
     first = await client.say(f"{user} is here")
     proxies = await proxies_of(world, stack)
-    follower = Follower(client, session, world.http, urls=[f"http://127.0.0.1:{proxy.port}" for proxy in proxies])
+    follower = Follower(
+        client, first.body["sessionId"], world.http, urls=[f"http://127.0.0.1:{proxy.port}" for proxy in proxies]
+    )
 
     def cut_soon(number: int) -> None:
         proxies[number % len(proxies)].cut_after(client.rng.randint(1, BYTES_MAX), "down")
@@ -70,26 +71,20 @@ async def ask(world: World, user: str, follower: Follower, number: int) -> None:
 
 
 async def test_a_reader_that_resumes_while_others_write_misses_nothing(world: World) -> None:
-    client = world.client("writer")
-    session = await client.session()
-    first = await client.say("I am here")
-    witness = await world.follower(client, session, after=cursor_of(first))
-    await witness.until_ended(first.body["replyId"])
+    witness = await world.newcomer("writer")
     is_over = asyncio.Event()
     writers = [world.spawn(write(world.client("writer", f"w{number}"), is_over)) for number in range(8)]
     tickets = asyncio.Semaphore(READERS_AT_ONCE)
-    readers = await asyncio.gather(
-        *(read_on(world, witness, session, tickets, number) for number in range(world.count(500)))
-    )
+    readers = await asyncio.gather(*(read_on(world, witness, tickets, number) for number in range(world.count(500))))
     is_over.set()
     await asyncio.gather(*writers)
     problems: list[str] = []
     async with world.ledger() as ledger:
         facts = await world.settled(ledger, "writer")
         await witness.until_version(facts[-1].version)
-        problems += checkers.stream_is_exact(witness, facts, after=witness.facts[0]["version"] - 1)
-        for after, reader in readers:
-            problems += checkers.stream_is_exact(reader, facts[: reader.version], after=after)
+        problems += checkers.stream_is_exact(witness, facts)
+        for reader in readers:
+            problems += checkers.stream_is_exact(reader, facts[: reader.version])
     print(f"{len(facts)} events, {len(readers)} readers")
     assert not problems, "\n".join(problems)
 
@@ -102,17 +97,14 @@ async def write(client: ChaosClient, is_over: asyncio.Event) -> None:
         assert op.is_acknowledged, op
 
 
-async def read_on(
-    world: World, witness: Follower, session: str, tickets: asyncio.Semaphore, number: int
-) -> tuple[int, Follower]:
-    """A reader that comes in at a random moment, after a random place; where it began, and what it was told."""
+async def read_on(world: World, witness: Follower, tickets: asyncio.Semaphore, number: int) -> Follower:
+    """A reader that comes in at a random moment, after a random place."""
     async with tickets:
         await asyncio.sleep(0.05 * world.rng.random())
-        after, cursor = world.rng.choice(witness.cursors[-200:])
         client = world.client("writer", f"r{number}")
         client.urls = world.rng.sample(client.urls, len(client.urls))
-        reader = await world.follower(client, session, after=cursor)
+        reader = world.follow(client, witness.session_id, world.rng.choice(witness.cursors[-200:]))
         # Well past the moment at which it was attached to the live stream.
         await reader.until_version(witness.version + 20)
         await reader.close()
-        return after, reader
+        return reader

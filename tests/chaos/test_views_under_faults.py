@@ -19,9 +19,8 @@ from tests.support.world import World
 pytestmark = pytest.mark.chaos
 
 USERS = ("ann", "ben", "cleo", "dan")
-# Of the faults; in the others the database ends the transaction.
-KILLED_SHARE = 0.2
-FROZEN_SHARE = 0.1
+FAULTS = ("freeze", "kill", "terminate")
+FAULT_WEIGHTS = (1, 2, 10)
 COUNTERS = ("messages", "calls", "input_tokens", "output_tokens", "completed", "canned", "failed", "stopped")
 
 HOLD_LEADER = "SELECT 1 FROM leaders WHERE role = 'projections' FOR UPDATE"
@@ -39,22 +38,31 @@ async def chat(client: ChaosClient, is_over: asyncio.Event) -> None:
         await asyncio.sleep(0.1 * client.rng.random())
 
 
-async def fault(world: World, ledger: Ledger) -> None:
-    runners = world.cluster.named("projections")
-    chance = world.rng.random()
-    if chance < FROZEN_SHARE:
-        # Past its lease, if it is the one who leads: it wakes up with a page that another has brought in.
-        runner = world.rng.choice(runners)
-        await runner.until_ready()
-        runner.freeze()
-        await until_views_go_on(ledger)
-        runner.thaw()
+async def fault(world: World, ledger: Ledger, kind: str) -> None:
+    """In mid-page the leader sleeps past its lease, all runners die, or the database ends the transaction."""
+    if kind == "freeze":
+        await freeze(world, ledger)
         return
     async with in_mid_page(ledger, world.cluster.settings.database_url) as backend:
-        if chance < FROZEN_SHARE + KILLED_SHARE:
-            await asyncio.gather(*(runner.kill() for runner in runners))
+        if kind == "kill":
+            await asyncio.gather(*(runner.kill() for runner in world.cluster.named("projections")))
         else:
             await ledger.fetch("SELECT pg_terminate_backend(%s)", (backend,))
+
+
+async def freeze(world: World, ledger: Ledger) -> None:
+    """The leader sleeps with a page written and not committed, until another has brought that page in."""
+    await world.cluster.all_ready()
+    runners = world.cluster.named("projections")
+    async with in_mid_page(ledger, world.cluster.settings.database_url):
+        for runner in runners:
+            runner.freeze()
+    leader = world.cluster.last_leader("projections")
+    for runner in runners:
+        if runner is not leader:
+            runner.thaw()
+    await until_views_go_on(ledger)
+    await world.cluster.all_ready()
 
 
 @asynccontextmanager
@@ -86,8 +94,9 @@ async def test_each_event_is_counted_once_whoever_dies_in_mid_page(world: World)
         await world.client(user, "s").say(f"{user} is here")
     chats = [world.spawn(chat(world.client(user), is_over)) for user in USERS]
     async with world.ledger() as ledger:
-        for _ in range(world.count(200)):
-            await fault(world, ledger)
+        count = world.count(200, least=len(FAULTS))
+        for kind in (*FAULTS, *world.rng.choices(FAULTS, FAULT_WEIGHTS, k=count - len(FAULTS))):
+            await fault(world, ledger, kind)
         is_over.set()
         await asyncio.gather(*chats)
     await world.cluster.all_ready()

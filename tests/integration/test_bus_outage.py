@@ -59,6 +59,27 @@ async def test_a_process_starts_and_stops_while_nats_is_down(server: NatsProcess
     server.start()
 
 
+async def test_without_a_url_it_says_so_and_all_else_goes_on() -> None:
+    async with started_bus("") as bus:
+        assert bus.problem == "MICROCOS_NATS_URL is not set"
+        bus.hint(USER)
+        bus.publish_token(USER, "reply", b"dropped")
+        await bus.subscribe_tokens(USER, lambda _, entry: None)
+        assert await bus.read_tokens(USER, "reply") == []
+
+
+async def test_what_was_sent_just_before_the_end_arrives(nats_url: str) -> None:
+    async with started_bus(nats_url) as other:
+        await other.link.wait_connected()
+        got: list[bytes] = []
+        await other.subscribe_tokens(USER, lambda _, entry: got.append(entry))
+        async with started_bus(nats_url) as bus:
+            await bus.link.wait_connected()
+            for number in range(1_000):
+                bus.publish_token(USER, "reply", b"%d" % number)
+        await until(lambda: len(got) == 1_000)
+
+
 async def test_what_was_subscribed_while_nats_was_down_is_in_force_once_it_is_up(server: NatsProcess) -> None:
     server.kill()
     async with started_bus(server.url) as bus:

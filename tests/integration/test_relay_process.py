@@ -81,6 +81,22 @@ async def test_another_one_takes_over_from_a_killed_leader(settings: Settings) -
             standby.expect("relay.leads")
 
 
+async def test_a_leader_that_was_frozen_past_its_lease_doubles_nothing(settings: Settings) -> None:
+    with relay_process(settings) as leader:
+        leader.expect("relay.leads")
+        with relay_process(settings) as standby:
+            standby.expect("ready relay")
+            await append(settings, 0, 5)
+            assert await user_versions(settings.nats_url, 5) == [1, 2, 3, 4, 5]
+            leader.signal(signal.SIGSTOP)
+            await append(settings, 5, 200)
+            assert await user_versions(settings.nats_url, 205) == list(range(1, 206))
+            leader.signal(signal.SIGCONT)
+            leader.expect("relay.stands_by")
+            await append(settings, 205, 5)
+            assert await user_versions(settings.nats_url, 210) == list(range(1, 211))
+
+
 async def test_another_one_takes_over_at_once_from_a_leader_that_was_stopped(settings: Settings) -> None:
     with relay_process(settings) as leader:
         leader.expect("relay.leads")

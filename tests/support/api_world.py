@@ -158,6 +158,10 @@ class ApiWorld:
         sub = f"{name}-{next(_names)}"
         return User(self, sub, make_token(self.settings, SystemClock(), sub))
 
+    def client_of(self, server: Server) -> httpx.AsyncClient:
+        # No proxy of this machine's may stand between.
+        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=30, trust_env=False)
+
     async def user_id(self, sub: str) -> str:
         return await self.apps[0].side.keyring.ensure_user("", sub)
 
@@ -202,7 +206,7 @@ async def open_world(settings: Settings, *, apis: int = 2, answers: bool = True)
         for _ in range(apis):
             opened = await stack.enter_async_context(open_api(settings))
             world.apps.append(opened)
-            world.servers.append(await stack.enter_async_context(_serving(opened)))
+            world.servers.append(await stack.enter_async_context(serving(opened)))
         side = world.apps[0].side
         leaders = PostgresLeaders(side.queries, new_id())
         projector = Projector(side.log, side.queries, leaders, side.clock, settings)
@@ -212,14 +216,12 @@ async def open_world(settings: Settings, *, apis: int = 2, answers: bool = True)
             consumer, _ = await stack.enter_async_context(open_worker(settings, world.model, stop))
             stack.push_async_callback(consumer.drain, 0.0)
         for server in world.servers:
-            # No proxy of this machine's may stand between.
-            client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=30, trust_env=False)
-            world.clients.append(await stack.enter_async_context(client))
+            world.clients.append(await stack.enter_async_context(world.client_of(server)))
         yield world
 
 
 @asynccontextmanager
-async def _serving(opened: OpenApi) -> AsyncIterator[Server]:
+async def serving(opened: OpenApi) -> AsyncIterator[Server]:
     server = _Announced(server_config(opened.app, host="127.0.0.1", port=0, new_id=SeededIds()), opened.streams.drain)
     task = asyncio.create_task(server.serve())
     await server.listening.wait()

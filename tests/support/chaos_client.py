@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from api.cursor import parse_cursor
 from tests.support.eventually import GIVE_UP_SECONDS, eventually
 from tests.support.history import History, Op
 from tests.support.sse_reader import Reducer, read_events
@@ -99,10 +100,10 @@ class ChaosClient:
     async def say(self, text: str, **options: Any) -> Op:
         return await self.insist("message", "POST", "/message", {"channel": "chat", "text": text}, **options)
 
-    async def session(self) -> str:
+    async def session(self) -> Op:
         op = await self.insist("session", "POST", "/sessions", {})
         assert op.status == 201, op
-        return str(op.body["sessionId"])
+        return op
 
 
 def _still_runs(answer: httpx.Response) -> bool:
@@ -117,13 +118,13 @@ class Follower:
     ) -> None:
         self.reducer = Reducer()
         self.facts: list[dict[str, Any]] = []  # the data of each fact's frame
-        self.cursors: list[tuple[int, str]] = []  # after each fact: its version and the cursor
+        self.cursors: list[str] = []  # after each fact
+        self.after_version = 0  # of the last fact that it need not be told
         self.connections = 0
-        self.is_attached = False  # a stream is open, or was
         self.before_connection: Callable[[int], None] = lambda number: None
         self.urls = list(urls or client.urls)
         self._client = client
-        self._session_id = session_id
+        self.session_id = session_id
         self._http = http
         self._failure: BaseException | None = None
         self._last_id: str | None = None
@@ -133,8 +134,9 @@ class Follower:
     def version(self) -> int:
         return self.reducer.facts[-1][0] if self.reducer.facts else 0
 
-    def start(self, after: str | None = None) -> Follower:
+    def start(self, after: str) -> Follower:
         self.reducer.cursor = after
+        self.after_version = parse_cursor(after).version
         self._task = asyncio.create_task(self._follow(), name=f"follow {self._client.name}")
         return self
 
@@ -189,13 +191,12 @@ class Follower:
         timeout = httpx.Timeout(REQUEST_SECONDS, read=SILENCE_SECONDS)
         rest = b""
         try:
-            path = f"{url}/api/v1/stream/{self._session_id}"
+            path = f"{url}/api/v1/stream/{self.session_id}"
             async with self._http.stream("GET", path, headers=headers, timeout=timeout) as answer:
                 if answer.status_code >= 500:
                     return
                 assert answer.status_code == 200, (answer.status_code, await answer.aread())
                 async for data in answer.aiter_raw():
-                    self.is_attached = True
                     rest = self._take(rest + data)
         except httpx.HTTPError:
             # Cut. What of an event had come is thrown away: it comes again.
@@ -215,7 +216,7 @@ class Follower:
         self.reducer.apply(event)
         if len(self.reducer.facts) > facts:
             self.facts.append(event["data"])
-            self.cursors.append((self.version, event["id"]))
+            self.cursors.append(event["id"])
         if event["event"] == "stream.reset":
             # Without a reply it says that the cursor was of no use, and facts may be missing.
             assert "messageId" in event["data"], f"the cursor {self._last_id} could not be continued"
@@ -225,7 +226,7 @@ class Follower:
 
 
 def cursor_of(accepted: Op) -> str:
-    """The cursor in the `streamUrl` of an accepted message."""
+    """The cursor in the `streamUrl` of an accepted message or an opened session."""
     return str(accepted.body["streamUrl"]).partition("after=")[2]
 
 

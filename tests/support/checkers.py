@@ -144,12 +144,13 @@ def model_calls_are_counted(facts: Sequence[Fact], calls: Mapping[str, int]) -> 
     ]
 
 
-def stream_is_exact(follower: Follower, facts: Sequence[Fact], *, after: int = 0) -> list[str]:
-    """A follower that has reached the end was given each fact beyond `after` once, in order, exactly as it is.
+def stream_is_exact(follower: Follower, facts: Sequence[Fact]) -> list[str]:
+    """A follower that has reached the end was given each fact after its cursor once, in order, exactly as it is.
 
     That its tokens make up each final text, the reducer has checked at each end.
     """
-    expected = [frame.data for fact in facts if fact.version > after and (frame := frame_of(fact)) is not None]
+    due_facts = [fact for fact in facts if fact.version > follower.after_version]
+    expected = [frame.data for fact in due_facts if (frame := frame_of(fact)) is not None]
     if follower.facts == as_sent(expected):
         return []
     got = [(data["version"], data["type"]) for data in follower.facts]

@@ -48,6 +48,7 @@ FAST = {
     "nats_ping_seconds": 0.5,
     "stream_ping_seconds": 1.0,
     "drain_seconds": 2.0,
+    "database_idle_timeout_seconds": 2.0,
     "llm_provider": "openai",
     "llm_model": "stand-in",
     "llm_timeout_seconds": 2.0,
@@ -206,6 +207,11 @@ class Cluster:
             seconds=seconds,
             told=lambda: f"not ready: {[n for n, member in self.members.items() if not member.is_ready]}\n{self.log()}",
         )
+
+    def last_leader(self, kind: str) -> Member:
+        """Who of them said last that it leads."""
+        line = next(line for line in reversed(self.lines) if f'"{kind}.leads"' in line)
+        return next(member for member in self.named(kind) if f" {member.name}: " in line)
 
     async def wipe_nats(self) -> None:
         """Killed, its store deleted, and back."""

@@ -18,7 +18,7 @@ from api.headers import Cors
 from api.jwks import FixedKey
 from api.realtime import Commands, RealtimeEndpoint
 from api.server import Server, server_config
-from api.stream import StreamEndpoint
+from api.stream import StreamEndpoint, stream_route
 from api.token_keys import secret_key
 from api.tokens import ClaimRules, Principal
 from domain.errors import NotFound
@@ -100,7 +100,7 @@ async def live_server(**options: Any) -> AsyncIterator[LiveServer]:
 
     stream = StreamEndpoint(process.registry, user_id_of)
     realtime = RealtimeEndpoint(process.registry, user_id_of, commands, world.clock)
-    routes = Router("/api/v1", route_handlers=[stream.route(), realtime.route()])
+    routes = Router("/api/v1", route_handlers=[stream_route(stream), realtime.route()])
     tickets = OneTicket()
     tickets.waiting = {"good-ticket": Principal("", "u1", FAR)}
     edge = Edge(

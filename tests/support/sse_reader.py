@@ -41,7 +41,7 @@ class Reducer:
 
     def apply(self, event: dict[str, Any]) -> None:
         name, data = event["event"], event["data"]
-        assert data["type"] == name
+        assert data["type"] == ("token" if name == "llm.token" else name)
         if event["id"] is not None:
             self.cursor = event["id"]
         if name in ("llm.token", "llm.action"):

@@ -17,7 +17,7 @@ import httpx
 from domain.events import Fact
 from infra.clock import SystemClock
 from infra.dev_tokens import make_token
-from tests.support.chaos_client import ChaosClient, Follower
+from tests.support.chaos_client import ChaosClient, Follower, cursor_of
 from tests.support.cluster import Cluster
 from tests.support.eventually import eventually_true
 from tests.support.history import History
@@ -60,12 +60,21 @@ class World:
         own = f"{user}.{name}" if name else user
         return ChaosClient(own, token, urls or self.cluster.urls, self.http, self.history, f"{self.name}:{self.seed}")
 
-    async def follower(
-        self, client: ChaosClient, session_id: str, *, after: str | None = None, urls: Sequence[str] | None = None
+    def follow(
+        self, client: ChaosClient, session_id: str, after: str, *, urls: Sequence[str] | None = None
     ) -> Follower:
-        """Follows the client's user from now, or after a cursor; closed with the world."""
-        follower = Follower(client, session_id, self.http, urls=urls).start(after)
+        """Everything of the client's user after a cursor; closed with the world."""
+        follower = Follower(client, session_id, self.http, urls=urls)
         self.followers.append(follower)
+        return follower.start(after)
+
+    async def newcomer(self, user: str, *, seconds: float = SETTLE_SECONDS) -> Follower:
+        """A user who has said a first word and was answered, followed from the first fact on."""
+        client = self.client(user, "first")
+        said = await client.say(f"{user} is here")
+        assert said.is_acknowledged, said
+        follower = self.follow(client, said.body["sessionId"], cursor_of(said))
+        await follower.until_ended(said.body["replyId"], seconds=seconds)
         return follower
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -1,0 +1,142 @@
+"""Every route of the API as its own OpenAPI document lists it, with a request for each that is accepted.
+
+A route that is in the document and not here fails the tests: nobody may add one without saying what is good to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support.api_world import ApiWorld, User
+
+BASE = "/api/v1"
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@dataclass(frozen=True)
+class Route:
+    """`path` is as the document has it, without the base; `parameters` are the names in it."""
+
+    operation: str
+    method: str
+    path: str
+    description: Mapping[str, Any]
+
+    @property
+    def parameters(self) -> list[str]:
+        return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+
+    @property
+    def takes_body(self) -> bool:
+        return "requestBody" in self.description
+
+    def filled(self, **values: str) -> str:
+        path = self.path
+        for name in self.parameters:
+            path = path.replace("{" + name + "}", values[name])
+        return path
+
+
+async def routes_of(world: ApiWorld) -> dict[str, Route]:
+    """By operation id: those under the base, but for the WebSocket."""
+    document = (await world.clients[0].get("/schema/openapi.json")).json()
+    found: dict[str, Route] = {}
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            operation = item.get(method)
+            if operation is not None and path.startswith(BASE) and "101" not in operation["responses"]:
+                name = operation["operationId"]
+                assert name not in found, f"two routes are called {name}"
+                found[name] = Route(name, method.upper(), path.removeprefix(BASE), operation)
+    return found
+
+
+@dataclass(frozen=True)
+class Owned:
+    """One of each kind of object of a user: what stands for each path parameter and in bodies."""
+
+    message_id: str
+    session_id: str
+    task_id: str
+    memory_id: str
+    note_id: str
+    conversation_id: str
+    key: str = "theme"
+
+    def path_values(self) -> dict[str, str]:
+        return dict(vars(self))
+
+
+UNKNOWN = Owned("m_x", "s_x", "t_x", "mem_x", "n_x", "nothing")
+
+
+async def own_objects(user: User, word: str = "mine") -> Owned:
+    """`word` stands in every text of theirs."""
+    ack = await user.say(f"{word} Hello", conversationId="trip", clientMessageId=f"{word}-client")
+    await user.ended(ack["replyId"])
+    task = await user.task(f"{word} task", notes=f"{word} notes", tags=[word], assignee=word)
+    memory = await user.made("/memory/pin", {"type": "fact", "key": f"{word}_key", "value": f"{word} value"})
+    note = await user.made("/notes", {"id": "note_1", "title": f"{word} title", "text": f"{word} text"})
+    await user.put("/preferences/theme", {"value": word})
+    await user.patch("/conversations/trip", {"title": f"{word} trip"})
+    return Owned(
+        message_id=ack["replyId"],
+        session_id=ack["sessionId"],
+        task_id=task["id"],
+        memory_id=memory["id"],
+        note_id=note["id"],
+        conversation_id="trip",
+    )
+
+
+def good_body(operation: str, owned: Owned) -> dict[str, Any] | None:
+    """A body that the route accepts, with as many fields as it has; None for routes without one."""
+    bodies: dict[str, dict[str, Any] | None] = {
+        "postMessage": {
+            "channel": "chat",
+            "text": "Hello",
+            "contextIds": [owned.note_id],
+            "conversationId": owned.conversation_id,
+            "clientMessageId": "local-2",
+            "sessionId": owned.session_id,
+            "language": "en-GB",
+            "intent": "greeting",
+            "speak": False,
+        },
+        "stopReply": {},
+        "regenerateReply": {},
+        "changeTask": {
+            "action": "create",
+            "task": {
+                "title": "x",
+                "due": "2025-11-21",
+                "timezone": "America/New_York",
+                "recurrence": "FREQ=DAILY",
+                "tags": ["finance"],
+                "status": "open",
+                "priority": "low",
+                "notes": "n",
+                "assignee": "Jim",
+            },
+        },
+        "pinMemory": {"type": "preference", "key": "favorite_airport", "value": "JFK"},
+        "addNote": {"id": "note_2", "title": "t", "text": "x"},
+        "setPreference": {"value": "dark"},
+        "changeConversation": {"title": "T", "archived": False},
+        "openSession": {},
+        "issueStreamTicket": {},
+    }
+    without = {
+        *("listTasks", "getTask", "listMemories", "forgetMemory", "listNotes", "deleteNote", "listPreferences"),
+        *("listSessions", "closeSession", "listConversations", "listMessages", "deleteConversation", "getState"),
+        *("getUsage", "openStream"),
+    }
+    if operation in without:
+        return None
+    assert operation in bodies, f"say in tests/support/api_routes.py what {operation} accepts"
+    return bodies[operation]
+
+
+INTERNAL = ("completeReply",)
