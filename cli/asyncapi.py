@@ -73,7 +73,8 @@ def _channel() -> dict[str, Any]:
 
 
 def _message(name: str, kind: EventType) -> dict[str, Any]:
-    sealed = any(field.name == "content" for field in dataclasses.fields(kind.cls))
+    is_sealed = any(field.name == "content" for field in dataclasses.fields(kind.cls))
+    text = "what was written is sealed" if is_sealed else "holds no text"
     payload = {
         "allOf": [{"$ref": f"{SCHEMAS}/Event"}],
         "properties": {"schema": {"maximum": kind.schema}, "data": {"$ref": f"{SCHEMAS}/{name}"}},
@@ -81,7 +82,7 @@ def _message(name: str, kind: EventType) -> dict[str, Any]:
     return {
         "name": f"microcos.{name}",
         "title": name,
-        "summary": f"evt.v1.<user>.{kind.aggregate}.{name}; {'what was written is sealed' if sealed else 'holds no text'}.",
+        "summary": f"evt.v1.<user>.{kind.aggregate}.{name}; {text}.",
         "headers": {"$ref": f"{SCHEMAS}/Headers"},
         "payload": payload,
     }

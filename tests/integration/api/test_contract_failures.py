@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -33,13 +34,19 @@ async def test_every_route_fails_closed(
     owned = await own_objects(user)
     head = await user.head()
     routes = [route for route in (await routes_of(world)).values() if route.operation not in INTERNAL]
-    services = world.apps[0].app._app.state["services"]
+    keyring = world.apps[0].side.keyring
+    load = type(keyring).load
 
-    async def fail(*_: Any, **__: Any) -> Any:
+    async def fail(self: Any, user_id: str) -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        # Only requests fail, and only here: the feed's own tests say what it does without keys.
+        if self is not keyring or task.get_name() == "feed":
+            return await load(self, user_id)
         raise make()
 
     with monkeypatch.context() as broken:
-        broken.setattr(type(services.keyring), "load", fail)
+        broken.setattr(type(keyring), "load", fail)
         for route in routes:
             answer = await user.send(
                 route.method, route.filled(**owned.path_values()), good_body(route.operation, owned)
