@@ -25,7 +25,6 @@ from api.hub_registry import HubRegistry
 from api.live_sources import BusTokens, LogFacts
 from api.openapi import openapi_config, openapi_document
 from api.presence_writes import PresenceWrites
-from api.queries import Views
 from api.realtime import REALTIME_PATH, RealtimeEndpoint
 from api.request_metrics import watch
 from api.services import Services
@@ -33,6 +32,7 @@ from api.socket_commands import socket_commands
 from api.stream import StreamEndpoint, stream_route
 from api.tickets import StreamTickets
 from api.tokens import Principal
+from api.views import Views
 from commands.write_side import WriteSide, open_write_side, run_feed
 from infra.bus import NatsBus
 from infra.ids import new_id

@@ -8,11 +8,12 @@ from litestar import Request, Response, delete, get, patch
 from litestar.params import FromPath
 
 from api.answer_schemas import ConversationChanged, ConversationsOut, DeletedOut, MessagesOut
-from api.queries import Views, answer_query
+from api.queries import answer_query
 from api.query import integer
 from api.request import call_of
 from api.schemas import ConversationIn
 from api.services import User, caller, check_body_user, run
+from api.views import Views
 from commands.conversations import ChangeConversation, DeleteConversation
 from commands.handle import Answer, Outcome
 from domain.errors import Invalid

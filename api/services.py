@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from litestar import Request as HttpRequest
 from litestar import Response
@@ -15,17 +15,15 @@ from litestar import Response
 from api.answers import BytesAnswer
 from api.request import Call, call_of
 from api.schemas import Body
+from api.tickets import StreamTickets
 from api.tokens import Principal
+from api.views import Views
 from commands.decide import Command
 from commands.handle import Answer, CommandHandler, Outcome, Request
 from domain.errors import Forbidden
 from domain.ports import Clock, EventLog
 from infra.keys import Keyring, UserKeys
 from infra.settings import Settings
-
-if TYPE_CHECKING:
-    from api.queries import Views
-    from api.tickets import StreamTickets
 
 STREAM_VERSION = "x-stream-version"
 NO_STORE = {"cache-control": "no-store"}

@@ -10,9 +10,10 @@ from litestar.params import FromPath
 
 from api.answer_schemas import SessionClosedOut, SessionOpenedOut, SessionsOut, TicketOut
 from api.messages import stream_url
-from api.queries import Views, answer_query
+from api.queries import answer_query
 from api.schemas import EmptyBody
 from api.services import User, caller, check_body_user, json_response, run
+from api.views import Views
 from commands.handle import Answer, Outcome
 from commands.sessions import CloseSession, OpenSession
 from domain.events import SessionOpened

@@ -9,10 +9,11 @@ from typing import Any
 from litestar import Request, Response, get
 
 from api.answer_schemas import StateOut
-from api.queries import Views, answer_query
+from api.queries import answer_query
 from api.query import integer
 from api.request import call_of
 from api.services import User
+from api.views import Views
 from domain.errors import Invalid
 from projections.reading import Fetched
 from projections.state_queries import fetch_changes, fetch_state, fetch_state_at, version_before

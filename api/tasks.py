@@ -11,11 +11,12 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
 from api.answer_schemas import TaskChanged, TaskOut, TasksOut
-from api.queries import Views, answer_query
+from api.queries import answer_query
 from api.query import integer
 from api.request import call_of
 from api.schemas import TaskFields, TaskIn
 from api.services import User, caller, check_body_user, run
+from api.views import Views
 from commands.decide import Command
 from commands.handle import Answer, Outcome
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask

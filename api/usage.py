@@ -7,8 +7,9 @@ from typing import Any
 from litestar import Request, Response, get
 
 from api.answer_schemas import UsageOut
-from api.queries import Views, answer_query
+from api.queries import answer_query
 from api.services import User
+from api.views import Views
 from projections.reading import Fetched
 from projections.usage_queries import fetch_usage
 

@@ -39,6 +39,11 @@ class Reducer:
     preceded: list[tuple[int, int]] = field(default_factory=list)  # an entry's version, the last fact before it
     resets: int = 0
 
+    @property
+    def speaking(self) -> bool:
+        """Whether a reply is being written."""
+        return any(text and reply_id not in self.ended for reply_id, text in self.texts.items())
+
     def apply(self, event: dict[str, Any]) -> None:
         name, data = event["event"], event["data"]
         assert data["type"] == ("token" if name == "llm.token" else name)
