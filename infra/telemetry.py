@@ -77,6 +77,9 @@ def configure_logging(settings: Settings, role: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
+    for name in READ_LOGGERS:
+        # A library that configured logging before us may have silenced all loggers that it did not know.
+        logging.getLogger(name).disabled = False
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
