@@ -92,8 +92,8 @@ async def cut_and_kill(world: World, proxy: PostgresProxy, is_over: asyncio.Even
     member = world.cluster.members["api-1"]
     async with world.ledger() as ledger:
         while not is_over.is_set():
-            await asyncio.sleep(world.rng.uniform(0.3, 1.0))
-            match world.rng.randrange(8):
+            await asyncio.sleep(world.rng.uniform(0.3, 1.5))
+            match world.rng.randrange(10):
                 case 0:
                     await member.kill()
                 case 1 if member.is_ready:
