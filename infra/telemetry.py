@@ -78,8 +78,9 @@ def configure_logging(settings: Settings, role: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
     for name in READ_LOGGERS:
-        # A library that configured logging before us may have silenced all loggers that it did not know.
+        # Whoever was imported before us may have silenced them: `eventsourcing.postgres` sets the pool's to ERROR.
         logging.getLogger(name).disabled = False
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
