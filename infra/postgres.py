@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
+from infra.pipelines import FlushingAsyncConnection
 from infra.settings import Settings, SettingsError
 
 SERVER_VERSION_MIN = 150_000
@@ -71,7 +72,7 @@ async def connect(
 ) -> AsyncConnection[tuple[Any, ...]]:
     """One connection in autocommit; the caller closes it. Raises `psycopg.OperationalError`."""
     text = conninfo(settings, application_name, statement_timeout_seconds=statement_timeout_seconds)
-    return await AsyncConnection.connect(text, autocommit=True)
+    return await FlushingAsyncConnection.connect(text, autocommit=True)
 
 
 async def limit_transactions(connection: AsyncConnection[Any], seconds: float) -> None:

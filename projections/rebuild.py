@@ -16,6 +16,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from infra import binary_arrays, failpoints
+from infra.pipelines import FlushingConnection
 from infra.postgres import conninfo
 from infra.settings import Settings
 from projections.builds import ADVANCE, SESSION, Build, StaleBuild, applied
@@ -99,7 +100,7 @@ class Rebuild:
     @contextmanager
     def _connect(self) -> Iterator[Connection[Any]]:
         text = conninfo(self._settings, "rebuild", statement_timeout_seconds=0)
-        with psycopg.connect(text, autocommit=True) as connection:
+        with FlushingConnection.connect(text, autocommit=True) as connection:
             binary_arrays.accept(connection)
             connection.execute(SESSION)
             connection.execute(BULK)
