@@ -13,7 +13,7 @@ from api.schemas import PinIn
 from api.services import caller, check_body_user, run
 from commands.handle import Answer, Outcome
 from commands.memory import ForgetMemory, PinMemory
-from domain.frames import memory_json
+from domain.shapes import memory_json
 from projections.state_queries import fetch_memories
 
 

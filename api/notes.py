@@ -15,7 +15,7 @@ from api.services import User, caller, check_body_user, run
 from commands.handle import Answer, Outcome
 from commands.notes import AddNote, DeleteNote
 from domain.events import NoteAdded
-from domain.frames import note_json
+from domain.shapes import note_json
 from domain.values import REDACTED
 from infra.ids import new_id
 from projections.state_queries import fetch_notes

@@ -22,7 +22,7 @@ from commands.handle import Answer, Outcome
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask
 from domain.errors import Invalid, PreconditionFailed
 from domain.events import TaskCreated
-from domain.frames import task_json
+from domain.shapes import task_json
 from domain.values import Task, TaskStatus
 from projections.reading import Fetched
 from projections.task_queries import TaskFilter, fetch_task, fetch_tasks

@@ -14,7 +14,8 @@ from api.cursor import Cursor, Place
 from api.frames import progress_of_action, progress_of_fact, reset_frame
 from domain.brain import Brain
 from domain.events import Fact, ReplyStarted
-from domain.frames import Frame, ReplyEnd, TokenChunk, frame_of, token_frame
+from domain.frames import Frame, TokenChunk, frame_of, token_frame
+from domain.shapes import ReplyEnd
 from domain.values import REDACTED, ReplyRef
 
 HELD_CHUNKS_MAX = 20_000  # beyond, chunks are dropped and read again from where they are kept

@@ -12,8 +12,8 @@ from commands.handle import Request
 from commands.messages import RegenerateReply
 from commands.write_side import WriteSide, open_write_side
 from domain.errors import DomainError
-from domain.frames import utc
 from domain.ports import StoredEvent
+from domain.shapes import utc
 from infra import codec
 from infra.settings import Settings
 

@@ -12,9 +12,23 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from domain import limits
-from domain.values import ActionStatus, Json, Memory, ReplyRef, Task
+from domain.travel import Offer, RankedOffer, Trip
+from domain.values import (
+    ActionStatus,
+    BookingStep,
+    Budget,
+    CalendarEntry,
+    CalendarSource,
+    Json,
+    Memory,
+    Plan,
+    ReplyRef,
+    StepStatus,
+    Task,
+    Wish,
+)
 
-BRAIN_SCHEMA = 1
+BRAIN_SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +82,13 @@ class ActionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState:
+    """`reminded_ms` is the due instant at which the reminder fired last."""
+
     task: Task
     created_from: str | None
     created_at_ms: int
     version: int
+    reminded_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +121,59 @@ class SessionState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanState:
+    """`basis` is a hash of what it rests on; None for a plan that the user wrote."""
+
+    date: str
+    plan: Plan
+    basis: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarState:
+    entry: CalendarEntry
+    source: CalendarSource
+    created_from: str | None
+    created_at_ms: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TripState:
+    trip: Trip
+    workflow_id: str
+    calendar_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowState:
+    """Flights that were found, from the best down, the one selected, and how far its booking is."""
+
+    travel_event_id: str | None
+    destination: str
+    departure_date: str
+    offers: tuple[RankedOffer, ...]
+    selected: Offer | None = None
+    steps: Mapping[BookingStep, StepStatus] = field(default_factory=dict)
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceJobState:
+    status: Literal["running", "completed", "failed"]
+    message_id: str | None = None
+    code: str | None = None
+    speak: bool = False
+    started_at_ms: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Brain:
-    """The state of one user. `usage_tokens` were settled on `usage_day` (days since 1970, UTC)."""
+    """The state of one user. `usage_tokens` were settled, and `usage_searches` made, on `usage_day` (days since 1970,
+    UTC). `warned` says for each budget in which window the user was told that it is nearly spent."""
 
     version: int = 0
     last_at_ms: int = 0
@@ -125,6 +193,15 @@ class Brain:
     preferences: Mapping[str, PreferenceState] = field(default_factory=dict)
     usage_day: int = 0
     usage_tokens: int = 0
+    usage_searches: int = 0
+    warned: Mapping[Budget, int] = field(default_factory=dict)
+    plans: Mapping[str, PlanState] = field(default_factory=dict)
+    calendar: Mapping[str, CalendarState] = field(default_factory=dict)
+    trips: Mapping[str, TripState] = field(default_factory=dict)
+    workflows: Mapping[str, WorkflowState] = field(default_factory=dict)
+    searches: tuple[str, ...] = ()
+    voice_jobs: Mapping[str, VoiceJobState] = field(default_factory=dict)
+    wishes: Mapping[Wish, int] = field(default_factory=dict)
 
     def preference(self, key: str) -> Json:
         for state in self.preferences.values():
@@ -141,6 +218,13 @@ class Brain:
         """Tokens of today (UTC), settled and reserved."""
         settled = self.usage_tokens if self.usage_day == now_ms // limits.DAY_MS else 0
         return settled + sum(self.replies[reply_id].reserved_tokens for reply_id in self.queue)
+
+    def searches_made(self, now_ms: int) -> int:
+        """Flight searches of today (UTC)."""
+        return self.usage_searches if self.usage_day == now_ms // limits.DAY_MS else 0
+
+    def plan_of(self, date: str) -> PlanState | None:
+        return next((state for state in self.plans.values() if state.date == date), None)
 
     def messages_within(self, window_ms: int, now_ms: int) -> int:
         return sum(1 for at_ms in self.accepted_at_ms if at_ms > now_ms - window_ms)

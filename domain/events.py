@@ -7,6 +7,9 @@ key was destroyed. An event that changes an object carries the whole object, so 
 Names in `EVENTS` (domain/event_types.py) are for ever: a renamed class keeps its name there. A field may be added with
 a default; anything else is a new event name, or a new schema version with an upcaster in `infra/codec.py` and an old
 history in `tests/replay/histories/`.
+
+What the user keeps, plans, travels and speaks has modules of its own (kept_events, day_events, travel_events,
+voice_events); all events are imported from here.
 """
 
 from __future__ import annotations
@@ -14,19 +17,111 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.day_events import (
+    BudgetWarned,
+    CalendarEventAdded,
+    CalendarEventChanged,
+    CalendarEventRemoved,
+    DayPlan,
+    PlanSet,
+    ReminderFired,
+    WishScheduled,
+)
+from domain.kept_events import (
+    MemoryForgotten,
+    MemoryPinned,
+    NoteAdded,
+    NoteDeleted,
+    NoteName,
+    NoteText,
+    Preference,
+    PreferenceSet,
+    TaskCompleted,
+    TaskCreated,
+    TaskDeleted,
+    TaskReopened,
+    TaskUpdated,
+)
+from domain.travel_events import (
+    BookingStepTaken,
+    FlightSearchStarted,
+    FlightSelected,
+    FlightsFound,
+    FoundFlights,
+    TripDetected,
+    TripForgotten,
+)
 from domain.values import (
     ActionStatus,
     Channel,
     Json,
     Manifest,
-    Memory,
     ModelUsage,
     Origin,
     Provenance,
     Redacted,
     ReplyRef,
-    Task,
 )
+from domain.voice_events import SpeechMade, VoiceJobEnded, VoiceJobStarted
+
+__all__ = [
+    "ActionCreated",
+    "ActionPayload",
+    "ActionResolved",
+    "BookingStepTaken",
+    "BrainEvent",
+    "BudgetWarned",
+    "CalendarEventAdded",
+    "CalendarEventChanged",
+    "CalendarEventRemoved",
+    "ConversationArchived",
+    "ConversationDeleted",
+    "ConversationName",
+    "ConversationRenamed",
+    "ConversationRestored",
+    "ConversationStarted",
+    "ConversationTitle",
+    "DayPlan",
+    "Fact",
+    "FlightSearchStarted",
+    "FlightSelected",
+    "FlightsFound",
+    "FoundFlights",
+    "MemoryForgotten",
+    "MemoryPinned",
+    "MessageReceived",
+    "MessageText",
+    "Meta",
+    "NoteAdded",
+    "NoteDeleted",
+    "NoteName",
+    "NoteText",
+    "PlanSet",
+    "Preference",
+    "PreferenceSet",
+    "ReminderFired",
+    "ReplyCompleted",
+    "ReplyFailed",
+    "ReplyRequested",
+    "ReplyStarted",
+    "ReplyStopRequested",
+    "ReplyStopped",
+    "ReplyText",
+    "SessionClosed",
+    "SessionOpened",
+    "SpeechMade",
+    "TaskCompleted",
+    "TaskCreated",
+    "TaskDeleted",
+    "TaskReopened",
+    "TaskUpdated",
+    "TripDetected",
+    "TripForgotten",
+    "UserErased",
+    "VoiceJobEnded",
+    "VoiceJobStarted",
+    "WishScheduled",
+]
 
 # --- conversations and sessions -------------------------------------------------------------------------------
 
@@ -223,96 +318,6 @@ class ActionResolved:
     content: ActionPayload | Redacted
 
 
-# --- tasks, memories, notes, preferences ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskCreated:
-    task_id: str
-    created_from: str | None
-    content: Task | Redacted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskUpdated:
-    task_id: str
-    created_from: str | None
-    created_at_ms: int
-    content: Task | Redacted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskCompleted:
-    task_id: str
-    created_from: str | None
-    created_at_ms: int
-    content: Task | Redacted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskReopened:
-    task_id: str
-    created_from: str | None
-    created_at_ms: int
-    content: Task | Redacted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskDeleted:
-    task_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryPinned:
-    """Pinning the same type and key again keeps the id; `content.replaced` says what stood there."""
-
-    memory_id: str
-    content: Memory | Redacted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryForgotten:
-    memory_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteText:
-    note_id: str
-    text: str
-    title: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteAdded:
-    note_ref: str
-    key_id: str
-    content: NoteText | Redacted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteName:
-    note_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteDeleted:
-    note_ref: str
-    key_id: str
-    content: NoteName | Redacted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preference:
-    key: str
-    value: Json
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreferenceSet:
-    preference_ref: str
-    content: Preference | Redacted
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserErased:
     """The last event of a stream. Nothing can follow it."""
@@ -345,6 +350,22 @@ BrainEvent = (
     | NoteAdded
     | NoteDeleted
     | PreferenceSet
+    | PlanSet
+    | CalendarEventAdded
+    | CalendarEventChanged
+    | CalendarEventRemoved
+    | ReminderFired
+    | WishScheduled
+    | BudgetWarned
+    | TripDetected
+    | TripForgotten
+    | FlightSearchStarted
+    | FlightsFound
+    | FlightSelected
+    | BookingStepTaken
+    | VoiceJobStarted
+    | VoiceJobEnded
+    | SpeechMade
     | UserErased
 )
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Mapping
 from dataclasses import replace
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, assert_never
+from typing import Literal, assert_never
 
 from domain import limits
 from domain.brain import (
@@ -21,22 +20,34 @@ from domain.brain import (
     SessionState,
     TaskState,
 )
+from domain.copying import drop, put, with_changes
+from domain.day_folds import fold_day, fold_due
 from domain.events import (
     ActionCreated,
     ActionResolved,
+    BookingStepTaken,
     BrainEvent,
+    BudgetWarned,
+    CalendarEventAdded,
+    CalendarEventChanged,
+    CalendarEventRemoved,
     ConversationArchived,
     ConversationDeleted,
     ConversationRenamed,
     ConversationRestored,
     ConversationStarted,
     Fact,
+    FlightSearchStarted,
+    FlightSelected,
+    FlightsFound,
     MemoryForgotten,
     MemoryPinned,
     MessageReceived,
     NoteAdded,
     NoteDeleted,
+    PlanSet,
     PreferenceSet,
+    ReminderFired,
     ReplyCompleted,
     ReplyFailed,
     ReplyRequested,
@@ -45,44 +56,22 @@ from domain.events import (
     ReplyStopRequested,
     SessionClosed,
     SessionOpened,
+    SpeechMade,
     TaskCompleted,
     TaskCreated,
     TaskDeleted,
     TaskReopened,
     TaskUpdated,
+    TripDetected,
+    TripForgotten,
     UserErased,
+    VoiceJobEnded,
+    VoiceJobStarted,
+    WishScheduled,
 )
+from domain.travel_folds import fold_flights, fold_trip
 from domain.values import REDACTED
-
-V = TypeVar("V")
-
-if TYPE_CHECKING:
-    _with = replace
-else:
-    _values = attrgetter(*Brain.__slots__)
-    _puts = tuple(getattr(Brain, name).__set__ for name in Brain.__slots__)
-
-    def _with(brain: Brain, **changes: Any) -> Brain:
-        """As `dataclasses.replace`, which asks every field what it is: three times as slow, for each event folded."""
-        copy = object.__new__(Brain)
-        for put, value in zip(_puts, _values(brain), strict=True):
-            put(copy, value)
-        for name, value in changes.items():
-            object.__setattr__(copy, name, value)
-        return copy
-
-
-def _put(mapping: Mapping[str, V], key: str, value: V, *, keep_max: int | None = None) -> dict[str, V]:
-    """A copy with `key` set and moved to the end; the oldest entries beyond `keep_max` are dropped."""
-    copy = {k: v for k, v in mapping.items() if k != key} if key in mapping else dict(mapping)
-    copy[key] = value
-    while keep_max is not None and len(copy) > keep_max:
-        del copy[next(iter(copy))]
-    return copy
-
-
-def _drop(mapping: Mapping[str, V], key: str) -> Mapping[str, V]:
-    return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping
+from domain.voice_folds import fold_voice
 
 
 def evolve(brain: Brain, fact: Fact) -> Brain:
@@ -91,7 +80,7 @@ def evolve(brain: Brain, fact: Fact) -> Brain:
         raise AssertionError(f"version {fact.version} cannot follow {brain.version}")
     changed = _fold(brain, fact.event, fact)
     if changed is brain:
-        changed = _with(brain)
+        changed = with_changes(brain)
     # Nobody has seen it yet: a second copy, for each event of every stream, would cost as much as the fold itself.
     object.__setattr__(changed, "version", fact.version)
     object.__setattr__(changed, "last_at_ms", max(brain.last_at_ms, fact.meta.at_ms))
@@ -113,11 +102,21 @@ def _fold(brain: Brain, event: BrainEvent, fact: Fact) -> Brain:
             return _task(brain, event, fact)
         case SessionOpened():
             opened = SessionState(opened_at_ms=fact.meta.at_ms, version=end)
-            return _with(brain, sessions=_put(brain.sessions, event.session_id, opened))
+            return with_changes(brain, sessions=put(brain.sessions, event.session_id, opened))
         case SessionClosed():
-            return _with(brain, sessions=_drop(brain.sessions, event.session_id))
+            return with_changes(brain, sessions=drop(brain.sessions, event.session_id))
         case MemoryPinned() | MemoryForgotten() | NoteAdded() | NoteDeleted() | PreferenceSet():
             return _kept(brain, event, fact)
+        case PlanSet() | CalendarEventAdded() | CalendarEventChanged() | CalendarEventRemoved():
+            return fold_day(brain, event, fact)
+        case ReminderFired() | WishScheduled() | BudgetWarned():
+            return fold_due(brain, event)
+        case TripDetected() | TripForgotten():
+            return fold_trip(brain, event, fact)
+        case FlightSearchStarted() | FlightsFound() | FlightSelected() | BookingStepTaken():
+            return fold_flights(brain, event, fact)
+        case VoiceJobStarted() | VoiceJobEnded() | SpeechMade():
+            return fold_voice(brain, event, fact)
         case UserErased():
             return Brain(erased=True)
         case (
@@ -149,17 +148,17 @@ def _conversation(
             main=event.main,
             version=end,
         )
-        return _with(
+        return with_changes(
             brain,
-            conversations=_put(brain.conversations, ref, started),
+            conversations=put(brain.conversations, ref, started),
             main_conversation=ref if event.main else brain.main_conversation,
         )
     if isinstance(event, ConversationDeleted):
-        return _with(
+        return with_changes(
             brain,
-            conversations=_drop(brain.conversations, ref),
+            conversations=drop(brain.conversations, ref),
             main_conversation=None if brain.main_conversation == ref else brain.main_conversation,
-            context=_drop(brain.context, ref),
+            context=drop(brain.context, ref),
             replies={k: r for k, r in brain.replies.items() if r.ref.conversation_ref != ref},
             reply_of={m: r for m, r in brain.reply_of.items() if brain.replies[r].ref.conversation_ref != ref},
             actions={k: a for k, a in brain.actions.items() if a.conversation_ref != ref},
@@ -171,7 +170,7 @@ def _conversation(
     elif isinstance(event, ConversationRestored):
         archived = False
     changed = replace(known, archived=archived, version=end)
-    return _with(brain, conversations=_put(brain.conversations, ref, changed))
+    return with_changes(brain, conversations=put(brain.conversations, ref, changed))
 
 
 def _message_received(brain: Brain, event: MessageReceived, fact: Fact) -> Brain:
@@ -179,7 +178,7 @@ def _message_received(brain: Brain, event: MessageReceived, fact: Fact) -> Brain
     # Times never go back within a stream.
     recent = brain.accepted_at_ms[bisect_right(brain.accepted_at_ms, at_ms - limits.RATE_WINDOW_MS) :]
     entry = ContextEntry(turn=fact.version, role="user", id=event.message_id, version=fact.version)
-    return _with(
+    return with_changes(
         brain,
         accepted_at_ms=(*recent, at_ms)[-limits.RATE_MESSAGES_KEPT_MAX :],
         context=_with_context(brain.context, event.conversation_ref, entry),
@@ -192,7 +191,7 @@ def _with_context(
     entries = list(context.get(ref, ()))
     insort(entries, entry, key=lambda e: (e.turn, e.role == "assistant", e.version))
     kept = tuple(entries[-limits.CONTEXT_MESSAGES_KEPT_MAX :])
-    return _put(context, ref, kept, keep_max=limits.CONTEXT_CONVERSATIONS_KEPT_MAX)
+    return put(context, ref, kept, keep_max=limits.CONTEXT_CONVERSATIONS_KEPT_MAX)
 
 
 def _reply_goes_on(brain: Brain, event: ReplyRequested | ReplyStarted | ReplyStopRequested, end: int) -> Brain:
@@ -202,10 +201,10 @@ def _reply_goes_on(brain: Brain, event: ReplyRequested | ReplyStarted | ReplySto
         if ref.supersedes is not None and ref.conversation_ref in context:
             kept = tuple(e for e in context[ref.conversation_ref] if e.id != ref.supersedes)
             context = {**context, ref.conversation_ref: kept}
-        reply_of = _put(brain.reply_of, ref.message_id, ref.reply_id)
-        replies = _put(brain.replies, ref.reply_id, Reply(ref=ref, version=end))
+        reply_of = put(brain.reply_of, ref.message_id, ref.reply_id)
+        replies = put(brain.replies, ref.reply_id, Reply(ref=ref, version=end))
         return _forget_old_replies(
-            _with(brain, replies=replies, reply_of=reply_of, queue=(*brain.queue, ref.reply_id), context=context)
+            with_changes(brain, replies=replies, reply_of=reply_of, queue=(*brain.queue, ref.reply_id), context=context)
         )
     known = brain.replies[ref.reply_id]
     if isinstance(event, ReplyStarted):
@@ -220,7 +219,7 @@ def _reply_goes_on(brain: Brain, event: ReplyRequested | ReplyStarted | ReplySto
         )
     else:
         known = replace(known, status="stopping", version=end)
-    return _with(brain, replies={**brain.replies, ref.reply_id: known})
+    return with_changes(brain, replies={**brain.replies, ref.reply_id: known})
 
 
 def _forget_old_replies(brain: Brain) -> Brain:
@@ -231,7 +230,7 @@ def _forget_old_replies(brain: Brain) -> Brain:
     ended = [reply_id for reply_id, reply in brain.replies.items() if reply.ended][:surplus]
     replies = {k: v for k, v in brain.replies.items() if k not in ended}
     reply_of = {m: r for m, r in brain.reply_of.items() if r in replies}
-    return _with(brain, replies=replies, reply_of=reply_of)
+    return with_changes(brain, replies=replies, reply_of=reply_of)
 
 
 def _reply_ended(brain: Brain, event: ReplyCompleted | ReplyFailed | ReplyStopped, fact: Fact) -> Brain:
@@ -249,15 +248,16 @@ def _reply_ended(brain: Brain, event: ReplyCompleted | ReplyFailed | ReplyStoppe
         raise AssertionError(f"reply {ref.reply_id} ended but was never requested")
     ended = replace(known, status=status, attempt=event.attempt, reserved_tokens=0, version=fact.meta.end_version)
     day = fact.meta.at_ms // limits.DAY_MS
-    before = brain.usage_tokens if brain.usage_day == day else 0
+    before, searches = (brain.usage_tokens, brain.usage_searches) if brain.usage_day == day else (0, 0)
     entry = ContextEntry(turn=ref.message_version, role="assistant", id=ref.reply_id, version=fact.version)
-    return _with(
+    return with_changes(
         brain,
         replies={**brain.replies, ref.reply_id: ended},
         queue=tuple(reply_id for reply_id in brain.queue if reply_id != ref.reply_id),
         context=_with_context(brain.context, ref.conversation_ref, entry),
         usage_day=day,
         usage_tokens=before + event.usage.total_tokens,
+        usage_searches=searches,
     )
 
 
@@ -273,15 +273,15 @@ def _action(brain: Brain, event: ActionCreated | ActionResolved, end: int) -> Br
         result_id=event.result_id,
         version=end,
     )
-    actions = _put(brain.actions, event.action_id, record, keep_max=limits.ACTIONS_KEPT_MAX)
-    return _with(brain, actions=actions)
+    actions = put(brain.actions, event.action_id, record, keep_max=limits.ACTIONS_KEPT_MAX)
+    return with_changes(brain, actions=actions)
 
 
 def _task(
     brain: Brain, event: TaskCreated | TaskUpdated | TaskCompleted | TaskReopened | TaskDeleted, fact: Fact
 ) -> Brain:
     if isinstance(event, TaskDeleted):
-        return _with(brain, tasks=_drop(brain.tasks, event.task_id))
+        return with_changes(brain, tasks=drop(brain.tasks, event.task_id))
     if event.content is REDACTED:
         return brain
     created_at_ms = fact.meta.at_ms if isinstance(event, TaskCreated) else event.created_at_ms
@@ -290,16 +290,17 @@ def _task(
         created_from=event.created_from,
         created_at_ms=created_at_ms,
         version=fact.meta.end_version,
+        reminded_ms=brain.tasks[event.task_id].reminded_ms if event.task_id in brain.tasks else None,
     )
     if event.task_id in brain.tasks and brain.tasks[event.task_id].task.status == event.content.status:
         tasks = {**brain.tasks, event.task_id: state}
     else:
-        tasks = _put(brain.tasks, event.task_id, state)
+        tasks = put(brain.tasks, event.task_id, state)
     if event.content.status == "done":
         done = [task_id for task_id, t in tasks.items() if t.task.status == "done"]
         for task_id in done[: max(0, len(done) - limits.TASKS_DONE_KEPT_MAX)]:
             del tasks[task_id]
-    return _with(brain, tasks=tasks)
+    return with_changes(brain, tasks=tasks)
 
 
 def _kept(
@@ -311,19 +312,19 @@ def _kept(
             if event.content is REDACTED:
                 return brain
             pinned = MemoryState(memory=event.content, pinned_at_ms=fact.meta.at_ms, version=end)
-            return _with(brain, memories=_put(brain.memories, event.memory_id, pinned))
+            return with_changes(brain, memories=put(brain.memories, event.memory_id, pinned))
         case MemoryForgotten():
-            return _with(brain, memories=_drop(brain.memories, event.memory_id))
+            return with_changes(brain, memories=drop(brain.memories, event.memory_id))
         case NoteAdded():
             note = NoteState(key_id=event.key_id, event_version=fact.version, version=end)
-            return _with(brain, notes=_put(brain.notes, event.note_ref, note))
+            return with_changes(brain, notes=put(brain.notes, event.note_ref, note))
         case NoteDeleted():
-            return _with(brain, notes=_drop(brain.notes, event.note_ref))
+            return with_changes(brain, notes=drop(brain.notes, event.note_ref))
         case PreferenceSet():
             if event.content is REDACTED:
                 return brain
             known = PreferenceState(key=event.content.key, value=event.content.value, version=end)
-            return _with(brain, preferences=_put(brain.preferences, event.preference_ref, known))
+            return with_changes(brain, preferences=put(brain.preferences, event.preference_ref, known))
 
 
 def sealing_key(brain: Brain, event: BrainEvent, user_key_id: str) -> str:

@@ -1,16 +1,12 @@
-"""What a client sees: the JSON shapes of the objects, and the frames of the stream. Wire names exist here once.
-
-A frame of a fact is a pure function of its event, so that replay and live are one code path. Text that was deleted
-for good is null, with `redacted: true`.
-"""
+"""The frames of the stream. A frame of a fact is a pure function of its event: replay and live are one code path."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import assert_never
 
+from domain.day_frames import cause, day_frame
 from domain.events import (
     ActionCreated,
     ActionResolved,
@@ -41,9 +37,20 @@ from domain.events import (
     TaskUpdated,
     UserErased,
 )
-from domain.values import REDACTED, Json, Memory, ReplyRef, Task
+from domain.shapes import (
+    ReplyEnd,
+    action_json,
+    memory_json,
+    note_json,
+    reply_json,
+    reply_status,
+    task_json,
+    user_message_json,
+)
+from domain.values import REDACTED, Json, ReplyRef
 
-ReplyEnd = ReplyCompleted | ReplyFailed | ReplyStopped
+KeptEvent = MemoryPinned | MemoryForgotten | NoteAdded | NoteDeleted | PreferenceSet
+OtherEvent = SessionOpened | SessionClosed | UserErased | ConversationRenamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,159 +76,6 @@ class TokenChunk:
     seen_version: int
     text: str = ""
     action: Mapping[str, Json] | None = None
-
-
-def utc(at_ms: int) -> str:
-    """RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-# --- objects --------------------------------------------------------------------------------------------------
-
-
-def task_json(
-    task_id: str, task: Task, *, created_from: str | None, created_at_ms: int, version: int
-) -> dict[str, Json]:
-    return {
-        "id": task_id,
-        "title": task.title,
-        "due": task.due,
-        "timezone": task.timezone,
-        "dueAt": None if task.due_at_ms is None else utc(task.due_at_ms),
-        "recurrence": task.recurrence,
-        "tags": list(task.tags),
-        "status": task.status,
-        "priority": task.priority,
-        "notes": task.notes,
-        "assignee": task.assignee,
-        "createdFrom": created_from,
-        "createdAt": utc(created_at_ms),
-        "version": version,
-    }
-
-
-def memory_json(memory_id: str, memory: Memory, *, pinned_at_ms: int, version: int) -> dict[str, Json]:
-    replaced = memory.replaced
-    return {
-        "id": memory_id,
-        "type": memory.type,
-        "key": memory.key,
-        "value": memory.value,
-        "messageId": memory.message_id,
-        "replaced": None
-        if replaced is None
-        else {"value": replaced.value, "version": replaced.version, "messageId": replaced.message_id},
-        "pinnedAt": utc(pinned_at_ms),
-        "version": version,
-    }
-
-
-def note_json(
-    note_id: str, *, title: str | None, text: str | None, created_at_ms: int, version: int
-) -> dict[str, Json]:
-    return {"id": note_id, "title": title, "text": text, "createdAt": utc(created_at_ms), "version": version}
-
-
-def session_json(session_id: str, *, opened_at_ms: int, version: int) -> dict[str, Json]:
-    return {"sessionId": session_id, "openedAt": utc(opened_at_ms), "version": version}
-
-
-def conversation_json(
-    conversation_id: str,
-    *,
-    title: str | None,
-    main: bool,
-    archived: bool,
-    created_at_ms: int,
-    version: int,
-) -> dict[str, Json]:
-    return {
-        "id": conversation_id,
-        "title": title,
-        "main": main,
-        "archived": archived,
-        "createdAt": utc(created_at_ms),
-        "version": version,
-    }
-
-
-def action_json(event: ActionCreated | ActionResolved) -> dict[str, Json]:
-    content = event.content
-    shape: dict[str, Json] = {
-        "id": event.action_id,
-        "kind": event.kind,
-        "status": event.status,
-        "payload": None if content is REDACTED else dict(content.payload),
-    }
-    if event.result_id is not None:
-        shape["resultId"] = event.result_id
-    if content is not REDACTED and content.reason is not None:
-        shape["reason"] = content.reason
-    return shape
-
-
-def user_message_json(event: MessageReceived, fact: Fact) -> dict[str, Json]:
-    content = event.content
-    shape: dict[str, Json] = {
-        "id": event.message_id,
-        "role": "user",
-        "text": None if content is REDACTED else content.text,
-        "status": "accepted",
-        "conversationId": None if content is REDACTED else content.conversation_id,
-        "channel": event.channel,
-        "origin": fact.meta.origin,
-        "actions": [],
-        "createdAt": utc(fact.meta.at_ms),
-        "version": fact.meta.end_version,
-    }
-    if content is REDACTED:
-        shape["redacted"] = True
-    elif content.client_message_id is not None:
-        shape["clientMessageId"] = content.client_message_id
-    return shape
-
-
-def reply_json(event: ReplyRequested | ReplyStarted | ReplyStopRequested | ReplyEnd, fact: Fact) -> dict[str, Json]:
-    """The assistant's message as this event leaves it; `actions` are added by who knows them."""
-    content = event.content
-    ref = event.reply
-    shape: dict[str, Json] = {
-        "id": ref.reply_id,
-        "role": "assistant",
-        "text": None if content is REDACTED else content.text or "",
-        "status": reply_status(event),
-        "conversationId": None if content is REDACTED else content.conversation_id,
-        "inReplyTo": ref.message_id,
-        "channel": ref.channel,
-        "origin": ref.origin,
-        "actions": [],
-        "createdAt": utc(ref.requested_at_ms),
-        "version": fact.meta.end_version,
-    }
-    if ref.supersedes is not None:
-        shape["supersedes"] = ref.supersedes
-    if content is REDACTED:
-        shape["redacted"] = True
-    if isinstance(event, ReplyFailed) or (isinstance(event, ReplyCompleted) and event.canned):
-        shape["canned"] = True
-        shape["code"] = event.code
-    return shape
-
-
-def reply_status(event: ReplyRequested | ReplyStarted | ReplyStopRequested | ReplyEnd) -> str:
-    match event:
-        case ReplyRequested():
-            return "queued"
-        case ReplyStarted() | ReplyStopRequested():
-            return "streaming"
-        case ReplyCompleted():
-            return "completed"
-        case ReplyFailed():
-            return "failed"
-        case ReplyStopped():
-            return "stopped"
-        case _:
-            assert_never(event)
 
 
 # --- frames of facts ------------------------------------------------------------------------------------------
@@ -259,8 +113,14 @@ def _frame(fact: Fact) -> tuple[str, dict[str, Json]] | None:
             return name, {**ids, "actionId": event.action_id, "action": action_json(event)}
         case TaskCreated() | TaskUpdated() | TaskCompleted() | TaskReopened() | TaskDeleted():
             return _task_frame(event, fact)
+        case MemoryPinned() | MemoryForgotten() | NoteAdded() | NoteDeleted() | PreferenceSet():
+            return _kept_frame(event, fact)
+        case SessionOpened() | SessionClosed() | UserErased() | ConversationRenamed():
+            return _other_frame(event)
+        case ConversationStarted() | ConversationArchived() | ConversationRestored() | ConversationDeleted():
+            return _conversation_frame(event)
         case _:
-            return _other_frame(fact)
+            return day_frame(event, fact)
 
 
 def _without(shape: dict[str, Json], *keys: str) -> dict[str, Json]:
@@ -280,22 +140,12 @@ def _reply_end(event: ReplyEnd, fact: Fact) -> tuple[str, dict[str, Json]]:
     return name, {**ids, **message, "usage": usage}
 
 
-def _cause(fact: Fact) -> dict[str, Json]:
-    """The action and the message that led to a fact, where there were any."""
-    cause: dict[str, Json] = {}
-    if fact.meta.causation_id.startswith("act_"):
-        cause["actionId"] = fact.meta.causation_id
-    if fact.meta.correlation_id.startswith("m_"):
-        cause["messageId"] = fact.meta.correlation_id
-    return cause
-
-
 def _task_frame(
     event: TaskCreated | TaskUpdated | TaskCompleted | TaskReopened | TaskDeleted, fact: Fact
 ) -> tuple[str, dict[str, Json]]:
-    cause = _cause(fact)
+    why = cause(fact)
     if isinstance(event, TaskDeleted):
-        return "task.deleted", {**cause, "taskId": event.task_id}
+        return "task.deleted", {**why, "taskId": event.task_id}
     created_at_ms = fact.meta.at_ms if isinstance(event, TaskCreated) else event.created_at_ms
     task: Json = None
     if event.content is not REDACTED:
@@ -313,12 +163,11 @@ def _task_frame(
             name = "task.completed"
         case TaskUpdated() | TaskReopened():
             name = "task.updated"
-    return name, {**cause, "taskId": event.task_id, "task": task}
+    return name, {**why, "taskId": event.task_id, "task": task}
 
 
-def _other_frame(fact: Fact) -> tuple[str, dict[str, Json]]:
-    event = fact.event
-    end, at_ms, cause = fact.meta.end_version, fact.meta.at_ms, _cause(fact)
+def _kept_frame(event: KeptEvent, fact: Fact) -> tuple[str, dict[str, Json]]:
+    end, at_ms, why = fact.meta.end_version, fact.meta.at_ms, cause(fact)
     match event:
         case MemoryPinned():
             memory = (
@@ -326,9 +175,9 @@ def _other_frame(fact: Fact) -> tuple[str, dict[str, Json]]:
                 if event.content is REDACTED
                 else memory_json(event.memory_id, event.content, pinned_at_ms=at_ms, version=end)
             )
-            return "memory.pinned", {**cause, "memoryId": event.memory_id, "memory": memory}
+            return "memory.pinned", {**why, "memoryId": event.memory_id, "memory": memory}
         case MemoryForgotten():
-            return "memory.deleted", {**cause, "memoryId": event.memory_id}
+            return "memory.deleted", {**why, "memoryId": event.memory_id}
         case NoteAdded():
             if event.content is REDACTED:
                 return "note.created", {"note": None, "redacted": True}
@@ -340,7 +189,11 @@ def _other_frame(fact: Fact) -> tuple[str, dict[str, Json]]:
         case PreferenceSet():
             if event.content is REDACTED:
                 return "preference.updated", {"key": None, "value": None, "redacted": True}
-            return "preference.updated", {**cause, "key": event.content.key, "value": event.content.value}
+            return "preference.updated", {**why, "key": event.content.key, "value": event.content.value}
+
+
+def _other_frame(event: OtherEvent) -> tuple[str, dict[str, Json]]:
+    match event:
         case SessionOpened():
             return "session.opened", {"sessionId": event.session_id}
         case SessionClosed():
@@ -351,10 +204,6 @@ def _other_frame(fact: Fact) -> tuple[str, dict[str, Json]]:
             title = None if event.content is REDACTED else event.content.title
             conversation_id = None if event.content is REDACTED else event.content.conversation_id
             return "conversation.updated", {"conversationId": conversation_id, "title": title}
-        case ConversationStarted() | ConversationArchived() | ConversationRestored() | ConversationDeleted():
-            return _conversation_frame(event)
-        case _:
-            raise AssertionError(f"no frame for {type(event).__name__}")
 
 
 def _conversation_frame(

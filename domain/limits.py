@@ -27,8 +27,22 @@ CONTEXT_CONVERSATIONS_KEPT_MAX = 20  # conversations that keep them; a colder on
 ACTIONS_PER_MESSAGE_MAX = 10
 ACTIONS_KEPT_MAX = 500
 
+PLANS_KEPT_MAX = 60  # newest ones; older plans stay in the views
+PLAN_ENTRIES_MAX = 50
+PLAN_ENTRY_CHARACTERS_MAX = 500
+CALENDAR_EVENTS_MAX = 2_000  # not over yet or repeating; what is over for long makes room
+CALENDAR_PAST_KEPT_MS = 35 * 86_400_000
+CALENDAR_TEXT_CHARACTERS_MAX = 8_000
+ATTENDEES_MAX = 100
+OCCURRENCES_MAX = 1_000  # of one query, whatever a hostile rule asks for
+TRIPS_MAX = 100
+WORKFLOWS_KEPT_MAX = 20
+OFFERS_KEPT_MAX = 12  # of one search, from the best down
+VOICE_JOBS_KEPT_MAX = 100
+
 RATE_WINDOW_MS = 60_000
 RATE_MESSAGES_KEPT_MAX = 1_000  # upper bound of the setting MICROCOS_LIMIT_MESSAGES_PER_MINUTE
 DAY_MS = 86_400_000
+BUDGET_WARNED_SHARE = 0.8  # of a budget, from when the user is told
 
 SNAPSHOT_EVENTS = 100  # events between two snapshots of a stream

@@ -30,6 +30,11 @@ ActionStatus = Literal["proposed", "committed", "refused", "undone"]
 TaskStatus = Literal["open", "done"]
 MemoryType = Literal["fact", "preference", "tag"]
 Priority = Literal["low", "normal", "high"]
+CalendarSource = Literal["own", "ics", "google"]
+Wish = Literal["daily_summary"]
+Budget = Literal["messages", "tokens", "flight_searches"]
+BookingStep = Literal["offer_selected", "tasks_created", "payment"]
+StepStatus = Literal["done", "waiting", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,51 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A day's plan: what matters most, what else there is to do, and a word on the way."""
+
+    priorities: tuple[str, ...] = ()
+    todos: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedOccurrence:
+    """One occurrence of a recurring event that takes place at another time. Local wall times of the event's zone."""
+
+    original: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarEntry:
+    """What stands in a calendar. `start` and `end` (not included) are local wall time in `timezone`, or days
+    (`YYYY-MM-DD`) where it lasts all day; `excluded` are local starts at which a recurring event does not happen.
+
+    `uid` is the id that another calendar gave it.
+    """
+
+    title: str
+    start: str
+    end: str
+    timezone: str
+    starts_at_ms: int
+    ends_at_ms: int
+    description: str | None = None
+    location: str | None = None
+    attendees: tuple[str, ...] = ()
+    recurrence: str | None = None
+    excluded: tuple[str, ...] = ()
+    moved: tuple[MovedOccurrence, ...] = ()
+    uid: str | None = None
+
+    @property
+    def all_day(self) -> bool:
+        return "T" not in self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyRef:
     """The clear facts of a reply, repeated in each of its events so that a view writes its row from any one."""
 
@@ -93,6 +143,13 @@ class ModelUsage:
     @property
     def total_tokens(self) -> int:
         return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: ModelUsage) -> ModelUsage:
+        return ModelUsage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            estimated=self.estimated or other.estimated,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

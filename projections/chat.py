@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from projections.event_groups import LATER
 from projections.view import Change, Column, Index, Insert, Key, Patch, Seen, Sweep, Table, View
 
 # `last_version` is the place of the newest message in the stream: the list is in that order.
@@ -172,5 +173,6 @@ CHAT = View(
             *("SessionOpened", "SessionClosed", "TaskCreated", "TaskUpdated", "TaskCompleted", "TaskReopened"),
             *("TaskDeleted", "MemoryPinned", "MemoryForgotten", "NoteAdded", "NoteDeleted", "PreferenceSet"),
         }
-    ),
+    )
+    | LATER,
 )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.errors import NotFound
-from domain.frames import utc
 from domain.ports import StoredEvent
+from domain.shapes import utc
 from domain.values import Json
 from infra.queries import Row
 from projections.reading import Fetched, Reader, decode_cursor, encode_cursor, mark_of

@@ -26,7 +26,7 @@ from domain.events import (
     TaskReopened,
     TaskUpdated,
 )
-from domain.frames import (
+from domain.shapes import (
     action_json,
     conversation_json,
     memory_json,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from projections.event_groups import LATER
 from projections.view import Change, Column, Index, Insert, Key, Patch, Seen, Sweep, Table, Upsert, Values, View
 
 # `list` is where a row stands; a tombstone stands nowhere. `ord` is its place there. `changed_version` is the stream
@@ -216,4 +217,5 @@ STATE = View(
         "NoteDeleted": _note_deleted,
         "PreferenceSet": _preference_set,
     },
+    ignores=LATER,
 )

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from domain.errors import Invalid
 from domain.events import Fact, PreferenceSet
-from domain.frames import session_json
 from domain.ports import EventLog, StoredEvent
+from domain.shapes import session_json
 from domain.values import REDACTED, Json
 from infra import codec
 from infra.queries import Row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from projections.event_groups import LATER
 from projections.view import Change, Column, Index, Insert, Key, Patch, Remove, Seen, Table, View
 
 # `ord` is the place in the stream at which the task got its status.
@@ -67,5 +68,6 @@ TASKS = View(
             *("ActionCreated", "ActionResolved", "MemoryPinned", "MemoryForgotten", "NoteAdded", "NoteDeleted"),
             "PreferenceSet",
         }
-    ),
+    )
+    | LATER,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.limits import DAY_MS
+from projections.event_groups import LATER
 from projections.view import Change, Column, Seen, Table, Upsert, View
 
 COUNTERS = ("messages", "calls", "input_tokens", "output_tokens", "completed", "canned", "failed", "stopped")
@@ -71,5 +72,6 @@ USAGE = View(
             *("ActionCreated", "ActionResolved", "TaskCreated", "TaskUpdated", "TaskCompleted", "TaskReopened"),
             *("TaskDeleted", "MemoryPinned", "MemoryForgotten", "NoteAdded", "NoteDeleted", "PreferenceSet"),
         }
-    ),
+    )
+    | LATER,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from domain.frames import utc
 from domain.limits import DAY_MS
+from domain.shapes import utc
 from domain.values import Json
 from projections.reading import Fetched, Reader, mark_of
 from projections.usage import COUNTERS

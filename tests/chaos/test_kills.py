@@ -9,7 +9,7 @@ from time import monotonic, time
 import pytest
 
 from domain.events import Fact, MessageReceived
-from domain.frames import ReplyEnd
+from domain.shapes import ReplyEnd
 from tests.support import checkers
 from tests.support.chaos_client import ChaosClient, Follower
 from tests.support.cluster import Member

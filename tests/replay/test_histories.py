@@ -52,13 +52,22 @@ def read(path: Path) -> dict[str, Any]:
     return history
 
 
+def still_says(now: Any, then: Any) -> bool:
+    """Whether all that was said then is said now; objects may have got more properties since."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return all(name in now and still_says(now[name], value) for name, value in then.items())
+    if isinstance(now, list) and isinstance(then, list):
+        return len(now) == len(then) and all(map(still_says, now, then))
+    return bool(now == then)
+
+
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 def test_an_old_stream_folds_as_it_did_when_it_was_written(path: Path) -> None:
     """What the state of then had and today's has not, or has otherwise, was lost on the way."""
     history = read(path)
     now = folded(rows_of(history))
     for name, value in history["brain"].items():
-        assert now["brain"][name] == value, name
+        assert still_says(now["brain"][name], value), name
     assert now["view_rows"] == history["view_rows"]
 
 

@@ -17,7 +17,8 @@ from domain.events import (
     TaskCreated,
     TaskUpdated,
 )
-from domain.frames import ReplyEnd, frame_of
+from domain.frames import frame_of
+from domain.shapes import ReplyEnd
 from domain.values import REDACTED
 from tests.support.chaos_client import Follower, as_sent
 from tests.support.history import Op

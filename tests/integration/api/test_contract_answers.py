@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from api import answer_schemas
 from api.app import HANDLERS
-from domain.frames import utc
+from domain.shapes import utc
 from tests.support.api_routes import INTERNAL, good_body, own_objects, routes_of
 from tests.support.api_world import ApiWorld, User
 from tests.support.eventually import eventually_true

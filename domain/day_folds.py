@@ -1,0 +1,74 @@
+"""How plans, calendar events, reminders, wishes and budget warnings change a `Brain`. Part of domain/evolve.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from domain import limits
+from domain.brain import Brain, CalendarState, PlanState
+from domain.copying import drop, put, with_changes
+from domain.events import (
+    BudgetWarned,
+    CalendarEventAdded,
+    CalendarEventChanged,
+    CalendarEventRemoved,
+    Fact,
+    PlanSet,
+    ReminderFired,
+    WishScheduled,
+)
+from domain.values import REDACTED
+
+
+def fold_day(
+    brain: Brain, event: PlanSet | CalendarEventAdded | CalendarEventChanged | CalendarEventRemoved, fact: Fact
+) -> Brain:
+    if isinstance(event, CalendarEventRemoved):
+        return with_changes(brain, calendar=drop(brain.calendar, event.calendar_id))
+    end = fact.meta.end_version
+    if isinstance(event, PlanSet):
+        if event.content is REDACTED:
+            return brain
+        day = event.content
+        plan = PlanState(date=day.date, plan=day.plan, basis=day.basis, version=end)
+        return with_changes(brain, plans=put(brain.plans, event.plan_ref, plan, keep_max=limits.PLANS_KEPT_MAX))
+    if event.content is REDACTED:
+        return brain
+    state = CalendarState(
+        entry=event.content,
+        source=event.source,
+        created_from=event.created_from,
+        created_at_ms=fact.meta.at_ms if isinstance(event, CalendarEventAdded) else event.created_at_ms,
+        version=end,
+    )
+    calendar = {**brain.calendar, event.calendar_id: state}
+    if len(calendar) > limits.CALENDAR_EVENTS_MAX:
+        calendar = _without_past(calendar, fact.meta.at_ms - limits.CALENDAR_PAST_KEPT_MS)
+    return with_changes(brain, calendar=calendar)
+
+
+def _without_past(calendar: dict[str, CalendarState], before_ms: int) -> dict[str, CalendarState]:
+    """What is over for long stays in the view, and makes room here."""
+    return {
+        calendar_id: state
+        for calendar_id, state in calendar.items()
+        if state.entry.recurrence is not None or state.entry.ends_at_ms > before_ms
+    }
+
+
+def fold_due(brain: Brain, event: ReminderFired | WishScheduled | BudgetWarned) -> Brain:
+    match event:
+        case ReminderFired():
+            known = brain.tasks.get(event.task_id)
+            if known is None:
+                return brain
+            return with_changes(
+                brain, tasks={**brain.tasks, event.task_id: replace(known, reminded_ms=event.due_at_ms)}
+            )
+        case WishScheduled():
+            wishes = {wish: at_ms for wish, at_ms in brain.wishes.items() if wish != event.wish}
+            if event.at_ms is not None:
+                wishes[event.wish] = event.at_ms
+            return with_changes(brain, wishes=wishes)
+        case BudgetWarned():
+            return with_changes(brain, warned={**brain.warned, event.budget: event.window})
