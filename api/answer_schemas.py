@@ -245,6 +245,14 @@ class TicketOut(Answer):
     version: Version
 
 
+class PlanOut(Answer):
+    date: str = Field(examples=["2025-11-21"])
+    priorities: list[str]
+    todos: list[str]
+    notes: list[str]
+    version: Version
+
+
 class StateOut(Answer):
     """The state. With `since`: what changed, with `conversations` and `more`, and without what never changes alone."""
 
@@ -256,7 +264,7 @@ class StateOut(Answer):
     pinnedMemories: list[MemoryOut | Deleted]
     activeSessions: list[SessionOut | Deleted]
     version: Version
-    planCache: list[dict[str, Json]] | None = None
+    planCache: list[PlanOut] | None = None
     lastSnapshotTs: UnixSeconds | None = None
     conversations: list[ConversationOut | Deleted] | None = None
     more: bool | None = Field(default=None, description="Ask again with this `version`.")

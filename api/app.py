@@ -14,7 +14,20 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
-from api import completions, conversations, health, login, memory, messages, notes, preferences, sessions, tasks, usage
+from api import (
+    completions,
+    conversations,
+    health,
+    login,
+    memory,
+    messages,
+    notes,
+    plans,
+    preferences,
+    sessions,
+    tasks,
+    usage,
+)
 from api import state as state_routes
 from api.auth import authenticator_from_settings
 from api.deleted_keys import DeletedKeys
@@ -59,6 +72,8 @@ HANDLERS = [
     notes.delete_note,
     preferences.list_preferences,
     preferences.set_preference,
+    plans.get_plan,
+    plans.set_plan,
     sessions.open_session,
     sessions.list_sessions,
     sessions.close_session,

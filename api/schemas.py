@@ -80,6 +80,12 @@ class PreferenceIn(Body):
     value: Json = Field(examples=["America/New_York"])
 
 
+class PlanIn(Body):
+    priorities: list[str] = Field(default=[], max_length=limits.PLAN_ENTRIES_MAX, examples=[["Send the budget"]])
+    todos: list[str] = Field(default=[], max_length=limits.PLAN_ENTRIES_MAX, examples=[["Call John", "Book a table"]])
+    notes: list[str] = Field(default=[], max_length=limits.PLAN_ENTRIES_MAX, examples=[["One thing at a time."]])
+
+
 class ConversationIn(Body):
     title: str | None = Field(default=None, max_length=limits.TITLE_CHARACTERS_MAX, examples=["Paris trip"])
     archived: bool | None = None

@@ -17,6 +17,7 @@ from commands.messages import (
     stop_reply,
 )
 from commands.notes import AddNote, DeleteNote, add_note, delete_note
+from commands.plans import SetPlan, set_plan
 from commands.preferences import SetPreference, set_preference
 from commands.replies import (
     CompleteReply,
@@ -61,6 +62,7 @@ Command = (
     | AddNote
     | DeleteNote
     | SetPreference
+    | SetPlan
     | OpenSession
     | CloseSession
     | ChangeConversation
@@ -103,6 +105,8 @@ def decide(command: Command, brain: Brain, context: CommandContext) -> list[Brai
             return delete_note(command, brain, context)
         case SetPreference():
             return set_preference(command, brain, context)
+        case SetPlan():
+            return set_plan(command, brain, context)
         case OpenSession():
             return open_new_session(command, brain, context)
         case CloseSession():

@@ -8,4 +8,5 @@ TRAVEL = frozenset(
     {"TripDetected", "TripForgotten", "FlightSearchStarted", "FlightsFound", "FlightSelected", "BookingStepTaken"}
 )
 VOICE = frozenset({"VoiceJobStarted", "VoiceJobEnded", "SpeechMade"})
-LATER = frozenset({"PlanSet"}) | CALENDAR | DUE | TRAVEL | VOICE
+DAY = frozenset({"PlanSet"})
+LATER = DAY | CALENDAR | DUE | TRAVEL | VOICE

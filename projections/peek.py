@@ -44,6 +44,7 @@ READ: dict[str, Any] = {
     "memory_id": str,
     "note_ref": str,
     "preference_ref": str,
+    "plan_ref": str,
 }
 
 

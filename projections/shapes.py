@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from domain.day_shapes import plan_json
 from domain.events import (
     ActionCreated,
     ActionResolved,
@@ -15,6 +16,7 @@ from domain.events import (
     MessageReceived,
     NoteAdded,
     NoteDeleted,
+    PlanSet,
     ReplyCompleted,
     ReplyFailed,
     ReplyRequested,
@@ -103,6 +105,14 @@ def note_shape(note: Shown) -> dict[str, Json]:
         return {"id": None, "title": None, "text": None, "redacted": True, "version": note.version}
     content = event.content
     return note_json(content.note_id, title=content.title, text=content.text, created_at_ms=at_ms, version=note.version)
+
+
+def plan_shape(plan: Shown) -> dict[str, Json]:
+    event = plan.fact.event
+    assert isinstance(event, PlanSet)
+    if event.content is REDACTED:
+        return {"date": None, "redacted": True, "version": plan.version}
+    return plan_json(event.content.date, event.content.plan, version=plan.version)
 
 
 def conversation_shape(conversation: Shown, title: Fact | None, *, archived: bool) -> dict[str, Json]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.event_groups import LATER
+from projections.event_groups import CALENDAR, DUE, TRAVEL, VOICE
 from projections.view import Change, Column, Index, Insert, Key, Patch, Seen, Sweep, Table, Upsert, Values, View
 
 # `list` is where a row stands; a tombstone stands nowhere. `ord` is its place there. `changed_version` is the stream
@@ -52,6 +52,7 @@ SESSIONS = "sessions"
 CONVERSATIONS = "conversations"
 CONVERSATIONS_ARCHIVED = "conversations.archived"
 ACTIONS = "actions"
+PLANS = "plans"
 
 
 def _row(event: Seen, list_name: str, conversation_ref: str | None = None, reply_id: str | None = None) -> Values:
@@ -185,6 +186,10 @@ def _preference_set(event: Seen) -> Sequence[Change]:
     return [Upsert(OBJECTS, _key(event, "preference", event.data.preference_ref), _row(event, PREFERENCES))]
 
 
+def _plan_set(event: Seen) -> Sequence[Change]:
+    return [Upsert(OBJECTS, _key(event, "plan", event.data.plan_ref), _row(event, PLANS))]
+
+
 STATE = View(
     name="state",
     version=1,
@@ -216,6 +221,7 @@ STATE = View(
         "NoteAdded": _note_added,
         "NoteDeleted": _note_deleted,
         "PreferenceSet": _preference_set,
+        "PlanSet": _plan_set,
     },
-    ignores=LATER,
+    ignores=CALENDAR | DUE | TRAVEL | VOICE,
 )

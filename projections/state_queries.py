@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from domain.errors import Invalid
+from domain.errors import Invalid, NotFound
 from domain.events import Fact, PreferenceSet
 from domain.ports import EventLog, StoredEvent
 from domain.shapes import session_json
@@ -15,10 +15,19 @@ from infra.queries import Row
 from projections import state as lists
 from projections.fold import MemoryTables
 from projections.reading import Fetched, Reader, mark_of
-from projections.shapes import Shown, conversation_shape, memory_shape, message_shape, note_shape, task_shape
+from projections.shapes import (
+    Shown,
+    conversation_shape,
+    memory_shape,
+    message_shape,
+    note_shape,
+    plan_shape,
+    task_shape,
+)
 from projections.state import OBJECTS, STATE
 
 TASKS_DONE_SHOWN = 100
+PLANS_SHOWN = 14
 
 # The first row of every answer says where it stands in the stream, with the last event that it has seen. Actions are
 # looked up reply by reply (OFFSET 0), so that the planner does not think of reading all objects of the user.
@@ -41,6 +50,10 @@ UNION ALL (
 UNION ALL (
     SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
     FROM state_objects WHERE user_id = %(user)s AND list = 'tasks.done' ORDER BY ord DESC LIMIT %(done)s
+)
+UNION ALL (
+    SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+    FROM state_objects WHERE user_id = %(user)s AND list = 'plans' ORDER BY ord DESC LIMIT %(plans)s
 )"""
 
 # All of a version or nothing of it, so that the answer is complete up to its last. A row `more` tells that it is not
@@ -73,6 +86,12 @@ UNION ALL
 SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
 FROM state_objects WHERE user_id = %(user)s AND list = %(list)s"""
 
+ONE_PLAN = """SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), NULL, version, topic, state,
+    NULL::bigint, NULL::bytea FROM view_mark('state', %(user)s)
+UNION ALL
+SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+FROM state_objects WHERE user_id = %(user)s AND kind = 'plan' AND id = %(ref)s"""
+
 # Times never go back within a stream, so the last version before one is found by halving.
 BEFORE = """WITH RECURSIVE halving(low, high) AS (
     SELECT 0::bigint, coalesce(max(originator_version), 0) FROM log0_events WHERE originator_id = %(user)s
@@ -103,7 +122,7 @@ class ObjectRow(NamedTuple):
 
 async def fetch_state(reader: Reader, user_id: str, *, limit: int = 50) -> Fetched:
     """Everything as it is now; of messages the newest `limit`, oldest first."""
-    values = {"user": user_id, "limit": limit, "done": TASKS_DONE_SHOWN}
+    values = {"user": user_id, "limit": limit, "done": TASKS_DONE_SHOWN, "plans": PLANS_SHOWN}
     mark_row, rows = _split(await reader.queries.fetch(NOW, values))
     mark = mark_of("state", None if mark_row is None else (mark_row.list, mark_row.changed_version))
     assert mark_row is not None
@@ -165,6 +184,16 @@ async def fetch_sessions(reader: Reader, user_id: str) -> Fetched:
     return await _fetch_list(reader, user_id, lists.SESSIONS, "sessions")
 
 
+async def fetch_plan(reader: Reader, user_id: str, plan_ref: str) -> Fetched:
+    """The plan under this keyed hash of its date. Raises `NotFound`."""
+    mark_row, rows = _split(await reader.queries.fetch(ONE_PLAN, {"user": user_id, "ref": plan_ref}))
+    if not rows:
+        raise NotFound("There is no plan for this day.", code="plan_unknown")
+    mark = mark_of("state", None if mark_row is None else (mark_row.list, mark_row.changed_version))
+    objects = await _open(reader, user_id, rows)
+    return Fetched(mark, objects.of_list(lists.PLANS)[0])
+
+
 async def _fetch_list(reader: Reader, user_id: str, list_name: str, key: str) -> Fetched:
     values = {"user": user_id, "list": list_name}
     mark_row, rows = _split(await reader.queries.fetch(ONE_LIST, values))
@@ -197,8 +226,9 @@ def _as_shown(tables: MemoryTables, limit: int) -> list[ObjectRow]:
     messages = [row for row in rows if row.list == lists.MESSAGES][-limit:]
     done = [row for row in rows if row.list == lists.TASKS_DONE][-TASKS_DONE_SHOWN:]
     replies = {row.id for row in messages}
+    plans = [row for row in rows if row.list == lists.PLANS][-PLANS_SHOWN:]
     others = (lists.TASKS_OPEN, lists.MEMORIES, lists.NOTES, lists.PREFERENCES, lists.SESSIONS)
-    return [*messages, *done, *(row for row in rows if row.list in others or row.reply_id in replies)]
+    return [*messages, *done, *plans, *(row for row in rows if row.list in others or row.reply_id in replies)]
 
 
 # --- to JSON ----------------------------------------------------------------------------------------------------
@@ -239,7 +269,7 @@ class _Objects:
             "preferences": self.of_list(lists.PREFERENCES),
             "pinnedMemories": self.of_list(lists.MEMORIES),
             "activeSessions": self.of_list(lists.SESSIONS),
-            "planCache": [],
+            "planCache": self.of_list(lists.PLANS),
             "lastSnapshotTs": None if last_at_ms is None else last_at_ms // 1000,
             "version": version,
         }
@@ -257,6 +287,7 @@ class _Objects:
             "memory": "pinnedMemories",
             "session": "activeSessions",
             "conversation": "conversations",
+            "plan": "planCache",
         }
         shapes: dict[str, Json] = {key: [] for key in keys.values()}
         for row in sorted(self.rows, key=lambda row: (row.changed_version, row.ord)):
@@ -277,6 +308,8 @@ class _Objects:
                 return memory_shape(shown)
             case "note":
                 return note_shape(shown)
+            case "plan":
+                return plan_shape(shown)
             case "session":
                 return session_json(row.id, opened_at_ms=shown.fact.meta.at_ms, version=shown.version)
             case "conversation":

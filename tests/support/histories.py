@@ -15,6 +15,7 @@ from commands.decide import Command, decide
 from commands.memory import ForgetMemory, PinMemory
 from commands.messages import PostMessage, RegenerateReply, StopReply
 from commands.notes import AddNote, DeleteNote
+from commands.plans import SetPlan
 from commands.preferences import SetPreference
 from commands.replies import CompleteReply, Ending, EndReplyByTakeover, FailReply, StartReply
 from commands.sessions import CloseSession, OpenSession
@@ -24,7 +25,7 @@ from domain.errors import DomainError
 from domain.events import ActionCreated, ActionResolved, BrainEvent, Fact, Meta, UserErased
 from domain.evolve import evolve, sealing_key
 from domain.ports import StoredEvent
-from domain.values import ModelUsage, Task
+from domain.values import ModelUsage, Plan, Task
 from infra import codec
 
 START_MS = 1_763_546_400_000  # 2025-11-19T10:00:00Z
@@ -181,7 +182,7 @@ def resolved(history: History) -> ActionResolved:
 
 KINDS = (
     *("say", "say", "say", "start", "start", "complete", "complete", "fail", "stop", "regenerate", "take_over"),
-    *("act", "create", "update", "finish", "reopen", "drop", "pin", "forget", "note", "unnote", "prefer"),
+    *("act", "create", "update", "finish", "reopen", "drop", "pin", "forget", "note", "unnote", "prefer", "plan"),
     *("open", "close", "rename", "archive", "restore", "delete", "wait"),
 )
 
@@ -270,6 +271,9 @@ def _object_command(history: History, kind: str, choose: random.Random) -> Comma
             return DeleteNote(note_id=name, note_ref=f"n_{name}")
         case "prefer":
             return SetPreference(key=name, preference_ref=f"p_{name}", value=len(history.facts))
+        case "plan":
+            plan = Plan(todos=(f"todo {len(history.facts)}",))
+            return SetPlan(date=f"2025-12-0{1 + 'xyz'.index(name)}", plan_ref=f"d_{name}", plan=plan)
     return None
 
 
