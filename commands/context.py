@@ -17,6 +17,7 @@ class Limits:
 
     messages_per_minute: int = 60
     tokens_per_day: int = 100_000
+    flight_searches_per_day: int = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

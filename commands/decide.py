@@ -39,6 +39,14 @@ from commands.tasks import (
     change_task,
     create_task,
 )
+from commands.travel import (
+    KeepFlights,
+    SelectFlight,
+    StartFlightSearch,
+    keep_flights,
+    select_flight,
+    start_flight_search,
+)
 from domain.brain import Brain
 from domain.errors import Gone
 from domain.events import BrainEvent
@@ -63,6 +71,9 @@ Command = (
     | DeleteNote
     | SetPreference
     | SetPlan
+    | StartFlightSearch
+    | KeepFlights
+    | SelectFlight
     | OpenSession
     | CloseSession
     | ChangeConversation
@@ -107,6 +118,12 @@ def decide(command: Command, brain: Brain, context: CommandContext) -> list[Brai
             return set_preference(command, brain, context)
         case SetPlan():
             return set_plan(command, brain, context)
+        case StartFlightSearch():
+            return start_flight_search(command, brain, context)
+        case KeepFlights():
+            return keep_flights(command, brain, context)
+        case SelectFlight():
+            return select_flight(command, brain, context)
         case OpenSession():
             return open_new_session(command, brain, context)
         case CloseSession():

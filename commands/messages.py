@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from commands.budgets import warn_of_messages
 from commands.context import CommandContext
 from commands.conversations import MAIN_CONVERSATION_ID, start_conversation
 from commands.sessions import open_session
@@ -107,7 +108,7 @@ def post_message(command: PostMessage, brain: Brain, context: CommandContext) ->
         origin="schedule" if context.origin == "schedule" else "user",
     )
     events.append(ReplyRequested(reply=reply, content=ReplyText(conversation_id=conversation_id)))
-    return events
+    return [*events, *warn_of_messages(brain, context)]
 
 
 def _check_rate(brain: Brain, context: CommandContext) -> None:

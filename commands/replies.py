@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from commands.budgets import warn_of_tokens
 from commands.context import CommandContext
 from domain.brain import Brain, Reply
 from domain.errors import Invalid, NotFound, StaleAttempt
@@ -105,17 +106,20 @@ def complete_reply(command: CompleteReply, brain: Brain, context: CommandContext
     reply = _running(brain, command.reply_id, command.attempt)
     ending = command.ending
     content = _content(brain, reply, ending.text, ending.provenance)
+    warned = warn_of_tokens(brain, context, reply, ending.usage)
     if reply.status == "stopping":
         return [
+            *warned,
             ReplyStopped(
                 reply=reply.ref,
                 attempt=command.attempt,
                 usage=ending.usage,
                 manifest=ending.manifest,
                 content=content,
-            )
+            ),
         ]
     return [
+        *warned,
         ReplyCompleted(
             reply=reply.ref,
             attempt=command.attempt,
@@ -124,7 +128,7 @@ def complete_reply(command: CompleteReply, brain: Brain, context: CommandContext
             usage=ending.usage,
             manifest=ending.manifest,
             content=content,
-        )
+        ),
     ]
 
 
@@ -135,6 +139,7 @@ def fail_reply(command: FailReply, brain: Brain, context: CommandContext) -> lis
             CompleteReply(reply_id=command.reply_id, attempt=command.attempt, ending=command.ending), brain, context
         )
     return [
+        *warn_of_tokens(brain, context, reply, command.ending.usage),
         ReplyFailed(
             reply=reply.ref,
             attempt=command.attempt,
@@ -142,7 +147,7 @@ def fail_reply(command: FailReply, brain: Brain, context: CommandContext) -> lis
             usage=command.ending.usage,
             manifest=command.ending.manifest,
             content=_content(brain, reply, command.ending.text, command.ending.provenance),
-        )
+        ),
     ]
 
 
@@ -167,9 +172,10 @@ def end_reply_by_takeover(command: EndReplyByTakeover, brain: Brain, context: Co
     )
     content = _content(brain, reply, command.ending.text, command.ending.provenance)
     usage, manifest = command.ending.usage, command.ending.manifest
+    begun = [started, *warn_of_tokens(brain, context, reply, usage)]
     if reply.status == "stopping":
         return [
-            started,
+            *begun,
             ReplyStopped(reply=reply.ref, attempt=attempt, usage=usage, manifest=manifest, content=content),
         ]
     if command.failed_code is not None:
@@ -181,9 +187,9 @@ def end_reply_by_takeover(command: EndReplyByTakeover, brain: Brain, context: Co
             manifest=manifest,
             content=content,
         )
-        return [started, failed]
+        return [*begun, failed]
     completed = ReplyCompleted(reply=reply.ref, attempt=attempt, usage=usage, manifest=manifest, content=content)
-    return [started, completed]
+    return [*begun, completed]
 
 
 def _content(brain: Brain, reply: Reply, text: str | None, provenance: Provenance | None) -> ReplyText:

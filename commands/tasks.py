@@ -55,11 +55,12 @@ class DeleteTask:
 TaskChange = UpdateTask | CompleteTask | ReopenTask | DeleteTask
 
 
-def create_task(command: CreateTask, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+def create_task(command: CreateTask, brain: Brain, context: CommandContext, *, ordinal: int = 0) -> list[BrainEvent]:
+    """`ordinal` tells the tasks of one command apart."""
     task = resolve_task(command.task, brain.timezone)
     check_task(task)
     _check_room(brain)
-    return [TaskCreated(task_id=context.new_id("t"), created_from=command.created_from, content=task)]
+    return [TaskCreated(task_id=context.new_id("t", ordinal), created_from=command.created_from, content=task)]
 
 
 def change_task(command: TaskChange, brain: Brain, context: CommandContext) -> list[BrainEvent]:

@@ -56,7 +56,9 @@ async def open_write_side(
         feed = FactFeed(log, keyring)
         feed.add(states)
         limits = Limits(
-            messages_per_minute=settings.limit_messages_per_minute, tokens_per_day=settings.limit_tokens_per_day
+            messages_per_minute=settings.limit_messages_per_minute,
+            tokens_per_day=settings.limit_tokens_per_day,
+            flight_searches_per_day=settings.limit_flight_searches_per_day,
         )
         handler = CommandHandler(
             log,

@@ -14,6 +14,7 @@ from commands.handle import Answer, Handled, Outcome, Request
 from commands.messages import PostMessage
 from commands.tasks import CompleteTask, CreateTask
 from commands.write_side import WriteSide, open_write_side, run_feed
+from domain.brain import BRAIN_SCHEMA
 from domain.errors import Gone, KeyReused, NotFound
 from domain.values import Task
 from infra.settings import Settings
@@ -127,7 +128,7 @@ async def test_a_state_folded_from_a_snapshot_equals_one_folded_from_the_stream(
             await create(a, user_id, title=f"task {n}")
         await a.handler.aclose()
         from_snapshot = await b.states.load(user_id)
-        assert await b.log.load_snapshot(user_id, "Brain.1") is not None
+        assert await b.log.load_snapshot(user_id, f"Brain.{BRAIN_SCHEMA}") is not None
         assert from_snapshot == a.states.cached(user_id)
 
 

@@ -197,6 +197,7 @@ async def test_changes_are_whole_objects_and_tombstones(world: World) -> None:
     assert (found["version"], found["more"]) == (len(history.facts), False)
     assert await changes(world, history, found["version"]) == {
         **{key: [] for key in ("tasks", "notes", "messages", "pinnedMemories", "activeSessions", "conversations")},
+        "planCache": [],
         "preferences": {},
         "version": len(history.facts),
         "more": False,

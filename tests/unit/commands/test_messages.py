@@ -85,7 +85,7 @@ def test_the_minute_limit_counts_any_sixty_seconds() -> None:
     s.at(NOW_MS + 59_999).when(HELLO).then_refused("messages_per_minute")
     assert s.refusal is not None
     assert s.refusal.retry_after_seconds == 1
-    s.at(NOW_MS + 60_000).when(HELLO).then(MessageReceived, ReplyRequested)
+    s.at(NOW_MS + 60_000).given(HELLO)
     s.at(NOW_MS + 60_001).when(HELLO).then_refused("messages_per_minute")
 
 

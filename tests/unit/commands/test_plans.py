@@ -37,7 +37,9 @@ def test_each_day_has_its_own_plan_and_the_state_keeps_the_newest() -> None:
     assert [state.date for state in s.brain.plans.values()] == days[-limits.PLANS_KEPT_MAX :]
 
 
-@pytest.mark.parametrize("day", ["2025-02-30", "21.11.2025", "2025-1-1", "20251121", "", "tomorrow", "2025-11-21T10:00"])
+@pytest.mark.parametrize(
+    "day", ["2025-02-30", "21.11.2025", "2025-1-1", "20251121", "", "tomorrow", "2025-11-21T10:00"]
+)
 def test_a_plan_is_for_a_day_of_the_calendar(day: str) -> None:
     Scenario().when(planned(day, notes=("x",))).then_refused("date_invalid")
 
