@@ -7,9 +7,9 @@ does not hold leads to an honest sentence and to no deed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, assert_never
 from zoneinfo import ZoneInfo
@@ -18,8 +18,9 @@ import msgspec
 from msgspec import Meta
 
 from commands.actions import Deed
+from commands.json_text import readings
 from commands.memory import ForgetMemory, PinMemory
-from commands.phrases import resolve_phrase
+from commands.phrases import When, resolve_phrase, writes_month_first
 from commands.preferences import SetPreference
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask
 from domain import limits
@@ -29,6 +30,7 @@ from domain.text import clean, one_line
 from domain.values import Json, MemoryType, Priority, Task
 
 ARGUMENTS_CHARACTERS_MAX = 40_000
+_INVALID_VALUE = re.compile(r" '.*'(?= - at )", re.DOTALL)  # somebody's text, in a message of msgspec's
 
 _Title = Annotated[str, Meta(min_length=1, max_length=limits.TITLE_CHARACTERS_MAX)]
 _Phrase = Annotated[str, Meta(max_length=200)]
@@ -115,6 +117,14 @@ class NotUnderstood(Exception):
         self.sentence = sentence
 
 
+class BadArguments(NotUnderstood):
+    """The arguments are not what the tool takes. `problem` says what is wrong with them, to the model."""
+
+    def __init__(self, sentence: str, problem: str) -> None:
+        super().__init__(sentence)
+        self.problem = problem
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """`payload` is what the card shows: the arguments as they were understood."""
@@ -126,18 +136,33 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a call is read against. `now` is the user's local time; `preference_ref` hashes a preference's key."""
+    """What a call is read against. `now` is the user's local time; `preference_ref` hashes a preference's key.
+
+    `whens` has phrases of time that a slower reader has understood already; `is_month_first` is about dates like 3/12.
+    """
 
     brain: Brain
     message_id: str
     now: datetime
     preference_ref: Callable[[str], str]
+    is_month_first: bool = True
+    whens: Mapping[str, When] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, now_ms: int, brain: Brain, message_id: str, preference_ref: Callable[[str], str]) -> Setting:
-        """`now_ms` is what the user's "today" is read from."""
+    def at(
+        cls,
+        now_ms: int,
+        brain: Brain,
+        message_id: str,
+        preference_ref: Callable[[str], str],
+        language: str | None = None,
+    ) -> Setting:
+        """`now_ms` is what the user's "today" is read from; `language` is a tag, the message's."""
         now = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(brain.timezone)).replace(tzinfo=None)
-        return cls(brain=brain, message_id=message_id, now=now, preference_ref=preference_ref)
+        is_month_first = writes_month_first(language, brain.preference("locale"), brain.preference("language"))
+        return cls(
+            brain=brain, message_id=message_id, now=now, preference_ref=preference_ref, is_month_first=is_month_first
+        )
 
 
 # --- from a call to a deed ------------------------------------------------------------------------------------
@@ -150,53 +175,30 @@ def read_call(call: ToolCall, setting: Setting) -> Proposal:
     return Proposal(kind=call.name, payload=payload, deed=deed)
 
 
+def due_phrase(call: ToolCall) -> str | None:
+    """The phrase of time in a call, as `Setting.whens` knows it; None where there is none."""
+    with suppress(NotUnderstood):
+        arguments = read_arguments(call)
+        if isinstance(arguments, CreateTaskArguments | UpdateTaskArguments):
+            return one_line(arguments.due_text or "") or None
+    return None
+
+
 def read_arguments(call: ToolCall) -> Arguments:
     """Strictly, but for what models wrap around JSON. Raises `NotUnderstood`."""
     kind = ARGUMENTS.get(call.name)
     if kind is None:
         raise NotUnderstood("I wanted to use a tool that does not exist, so nothing was done.")
-    for text in _candidates(call.arguments[:ARGUMENTS_CHARACTERS_MAX]):
+    problem = ""
+    for text in readings(call.arguments[:ARGUMENTS_CHARACTERS_MAX]):
         try:
-            return msgspec.json.decode(text, type=kind)
+            return msgspec.json.decode(text or "{}", type=kind)
+        except msgspec.ValidationError as error:
+            problem = problem or _INVALID_VALUE.sub("", str(error))
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             continue
-    raise NotUnderstood(f"I tried to {_TITLES[call.name]}, but got the details wrong, so nothing was done.")
-
-
-def _candidates(text: str) -> Iterator[str]:
-    """The text itself, then without a code fence, then the first whole JSON object in it, each perhaps quoted."""
-    text = text.strip() or "{}"
-    yield text
-    fenced = re.search(r"```(?:json)?\s*\n?(.*?)```", text, re.DOTALL | re.IGNORECASE)
-    if fenced:
-        yield fenced.group(1).strip()
-    if text.startswith('"'):
-        with suppress(msgspec.DecodeError):
-            yield msgspec.json.decode(text, type=str)
-    found = first_object(text)
-    if found is not None:
-        yield found
-
-
-def first_object(text: str) -> str | None:
-    """From the first opening brace to the one that closes it."""
-    start = text.find("{")
-    depth = 0
-    in_string = is_escaped = False
-    for place in range(start, len(text)) if start >= 0 else ():
-        character = text[place]
-        if is_escaped:
-            is_escaped = False
-        elif in_string:
-            is_escaped = character == "\\"
-            in_string = character != '"'
-        elif character == '"':
-            in_string = True
-        elif character in "{}":
-            depth += 1 if character == "{" else -1
-            if depth == 0:
-                return text[start : place + 1]
-    return None
+    sentence = f"I tried to {_TITLES[call.name]}, but got the details wrong, so nothing was done."
+    raise BadArguments(sentence, problem or "That is not a JSON object.")
 
 
 # --- deeds ----------------------------------------------------------------------------------------------------
@@ -233,9 +235,13 @@ def _create_task(arguments: CreateTaskArguments, setting: Setting) -> tuple[dict
     payload: dict[str, Json] = {"title": title}
     notes = clean(arguments.notes or "").strip()
     phrase = one_line(arguments.due_text or "")
-    due = resolve_phrase(phrase, setting.now) if phrase else None
-    if due is not None:
-        payload["due"] = due
+    when = _when(phrase, setting) if phrase else None
+    if when is not None:
+        payload["due"] = when.due
+        if when.recurrence is not None:
+            payload["recurrence"] = when.recurrence
+        if when.note is not None:
+            payload["dueNote"] = when.note
     elif phrase:
         # What was said stays with the task: nothing may be lost because we did not understand it.
         payload["dueText"] = phrase
@@ -244,7 +250,13 @@ def _create_task(arguments: CreateTaskArguments, setting: Setting) -> tuple[dict
         payload["notes"] = notes
     if arguments.priority is not None:
         payload["priority"] = arguments.priority
-    task = Task(title=title, due=due, notes=notes or None, priority=arguments.priority or "normal")
+    task = Task(
+        title=title,
+        due=when.due if when else None,
+        recurrence=when.recurrence if when else None,
+        notes=notes or None,
+        priority=arguments.priority or "normal",
+    )
     return payload, CreateTask(task=task, created_from=setting.message_id)
 
 
@@ -252,10 +264,13 @@ def _update_task(arguments: UpdateTaskArguments, setting: Setting) -> tuple[dict
     task_id, task = find_task(arguments.title, setting.brain)
     patch: dict[str, Json] = {}
     phrase = one_line(arguments.due_text or "")
+    when = _when(phrase, setting) if phrase else None
     if phrase:
-        patch["due"] = resolve_phrase(phrase, setting.now)
-        if patch["due"] is None:
+        if when is None:
             raise NotUnderstood(f"I do not understand the time “{phrase}”, so “{task.title}” stays as it is.")
+        patch["due"] = when.due
+        if when.recurrence is not None:
+            patch["recurrence"] = when.recurrence  # moved once, a recurring task goes on as before
         if task.timezone not in (None, setting.brain.timezone):
             patch["timezone"] = setting.brain.timezone  # the user speaks of their own clock, wherever the task was made
     if arguments.new_title is not None:
@@ -266,8 +281,16 @@ def _update_task(arguments: UpdateTaskArguments, setting: Setting) -> tuple[dict
         patch["priority"] = arguments.priority
     if not patch:
         raise NotUnderstood(f"I do not know what to change about “{task.title}”, so it stays as it is.")
-    payload = {"taskId": task_id, "title": task.title, "changes": dict(patch)}
+    payload: dict[str, Json] = {"taskId": task_id, "title": task.title, "changes": dict(patch)}
+    if when is not None and when.note is not None:
+        payload["dueNote"] = when.note
     return payload, UpdateTask(task_id=task_id, patch=patch)
+
+
+def _when(phrase: str, setting: Setting) -> When | None:
+    known = setting.whens.get(phrase)
+    zone = setting.brain.timezone
+    return known or resolve_phrase(phrase, setting.now, zone, is_month_first=setting.is_month_first)
 
 
 def _pin_memory(arguments: PinMemoryArguments, setting: Setting) -> tuple[dict[str, Json], Deed]:

@@ -11,9 +11,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from commands.phrase_words import WEEKDAYS
 from commands.preferences import check_timezone
-from commands.recurrence import counted_down, next_day, parse_rule
 from domain.errors import Invalid
+from domain.recurrence import counted_down, next_day, parse_rule
 from domain.values import Task
 
 DUE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2})(?::00)?)?", re.ASCII)
@@ -66,3 +67,17 @@ def next_occurrence(task: Task) -> Task | None:
         return None
     due, due_at_ms = resolve_due(following.isoformat() + task.due[10:], task.timezone)
     return replace(task, due=due, due_at_ms=due_at_ms, recurrence=counted_down(task.recurrence))
+
+
+def is_repeated(due: str, zone: str) -> bool:
+    """Whether the local time comes twice, as clocks go back; false for a bare date."""
+    if len(due) <= 10:
+        return False
+    local = datetime.fromisoformat(due).replace(tzinfo=ZoneInfo(zone))
+    first, second = local.utcoffset(), local.replace(fold=1).utcoffset()
+    return first is not None and second is not None and first > second
+
+
+def with_weekday(due: str) -> str:
+    """`2025-11-21T17:00` → `Friday 2025-11-21 17:00`: what was meant is checked by its weekday."""
+    return f"{WEEKDAYS[date.fromisoformat(due[:10]).weekday()].capitalize()} {due.replace('T', ' ')}"

@@ -52,7 +52,7 @@ def _without_past(calendar: dict[str, CalendarState], before_ms: int) -> dict[st
     return {
         calendar_id: state
         for calendar_id, state in calendar.items()
-        if state.entry.recurrence is not None or state.entry.ends_at_ms > before_ms
+        if not state.entry.is_over(before_ms)
     }
 
 

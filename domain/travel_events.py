@@ -25,6 +25,7 @@ class TripDetected:
 class TripForgotten:
     travel_event_id: str
     workflow_id: str
+    calendar_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Literal
 
@@ -84,19 +85,27 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedOccurrence:
-    """One occurrence of a recurring event that takes place at another time. Local wall times of the event's zone."""
+    """One occurrence of a recurring event that takes place at another time. Local wall times of the event's zone.
+
+    `title`, `description` and `location` are None where they are those of the event.
+    """
 
     original: str
     start: str
     end: str
+    title: str | None = None
+    description: str | None = None
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarEntry:
-    """What stands in a calendar. `start` and `end` (not included) are local wall time in `timezone`, or days
-    (`YYYY-MM-DD`) where it lasts all day; `excluded` are local starts at which a recurring event does not happen.
+    """What stands in a calendar. `start` and `end` (not included) are local wall time in `timezone`
+    (`YYYY-MM-DDTHH:MM`, with `:SS` where there are seconds), or days (`YYYY-MM-DD`) where it lasts all day;
+    `starts_at_ms` and `ends_at_ms` are their instants, of a recurring event its first occurrence's.
 
-    `uid` is the id that another calendar gave it.
+    `excluded` are local starts at which a recurring event does not happen; `last` is the local start of its last
+    occurrence, None while it has no end. `uid` is the id that another calendar gave it.
     """
 
     title: str
@@ -109,6 +118,7 @@ class CalendarEntry:
     location: str | None = None
     attendees: tuple[str, ...] = ()
     recurrence: str | None = None
+    last: str | None = None
     excluded: tuple[str, ...] = ()
     moved: tuple[MovedOccurrence, ...] = ()
     uid: str | None = None
@@ -117,6 +127,15 @@ class CalendarEntry:
     def all_day(self) -> bool:
         return "T" not in self.start
 
+    def is_over(self, at_ms: int) -> bool:
+        """Whether it took place for the last time before this instant; to the day, for a recurring one."""
+        if self.recurrence is None:
+            return self.ends_at_ms <= at_ms
+        if self.last is None:
+            return False
+        # By the day in UTC, a day late at most: the length of an occurrence and the zone are added for that.
+        last = datetime.fromisoformat(self.last[:10]).replace(tzinfo=UTC).timestamp() * 1000
+        return last + 2 * 86_400_000 + self.ends_at_ms - self.starts_at_ms <= at_ms
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyRef:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 PREFIX = "MICROCOS_"
 MASTER_KEY_BYTES = 32
@@ -83,10 +84,32 @@ class Settings:
     limit_streams_per_user: int = setting(100, "count", "Open streams at once; 0 = no limit.", low=0)
 
     # --- tools and speech
-    flights_mcp: str = setting("", "target", "Flights tool: `stdio:command …` or a URL; unset = our own timetable.")
+    flights_mcp: str = setting(
+        "embedded", "target", "Flights: `embedded` (our own timetable), `stdio:NAME={token} command …` or a URL."
+    )
+    flights_mcp_token: str = setting(
+        "",
+        "text",
+        "Sent to the flights server as a bearer token; over stdio it takes the place of `{token}`.",
+        secret=True,
+    )
+    flights_mcp_pin: str = setting(
+        "", "hex", "SHA-256 of the flights tool's description and schemas; unset = what a process sees first."
+    )
+    flights_timeout_seconds: float = setting(20.0, "seconds", "Longest time for one search for flights.", low=0.05)
     calendar_mcp: str = setting("", "target", "Calendar tool: `stdio:command …` or a URL; unset = our own store.")
-    stt_provider: str = setting("", "name", "Speech to text: local, openai, workers_ai; unset = local where installed.")
-    tts_provider: str = setting("", "name", "Text to speech: local, openai, workers_ai; unset = local where installed.")
+    stt_provider: Literal["none", "local", "openai", "workers_ai"] = setting(
+        "none", "name", "Speech to text; local needs the extra `voice`."
+    )
+    stt_model: str = setting("", "name", "Speech to text: model, for local a folder; unset = the provider's usual one.")
+    tts_provider: Literal["none", "local", "openai", "workers_ai"] = setting(
+        "none", "name", "Text to speech; local needs the extra `voice`."
+    )
+    tts_model: str = setting("", "name", "Text to speech: model, for local a file; unset = the provider's usual one.")
+    tts_voice: str = setting("", "name", "Text to speech: voice; unset = the provider's usual one.")
+    speech_base_url: str = setting("", "URL", "Provider openai of both: as OpenAI SDKs take it, with /v1.")
+    speech_api_key: str = setting("", "text", "Provider openai of both: sent as a bearer token.", secret=True)
+    speech_deadline_seconds: float = setting(300.0, "seconds", "Longest time for one transcript or reading.", low=0.1)
 
     # --- development clock
     now: str = setting("", "ISO 8601", 'Development only: where the clock of users\' "today" starts.')
@@ -273,11 +296,27 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append(f"{PREFIX}LEASE_RENEW_SECONDS: must be at most half of {PREFIX}LEASE_SECONDS.")
     if settings.leader_renew_seconds * 2 > settings.leader_lease_seconds:
         problems.append(f"{PREFIX}LEADER_RENEW_SECONDS: must be at most half of {PREFIX}LEADER_LEASE_SECONDS.")
+    problems += _contradictions_of_flights(settings)
     if settings.now and settings.auth_mode != "dev":
         problems.append(f"{PREFIX}NOW: for development only, with {PREFIX}AUTH_MODE=dev.")
     if settings.now and _iso_ms(settings.now) is None:
         problems.append(f"{PREFIX}NOW: must be ISO 8601, such as 2025-11-19T10:00:00Z.")
     return problems
+
+
+def _contradictions_of_flights(settings: Settings) -> list[str]:
+    target = settings.flights_mcp
+    try:
+        url = urlsplit(target)
+    except ValueError:
+        return [f"{PREFIX}FLIGHTS_MCP: is no URL."]
+    if target not in ("", "embedded") and not target.startswith("stdio:") and url.scheme not in ("http", "https"):
+        return [f"{PREFIX}FLIGHTS_MCP: must be `embedded`, `stdio:command …` or a URL of http or https."]
+    if settings.flights_mcp_token and url.scheme == "http" and not is_loopback(url.hostname or ""):
+        return [f"{PREFIX}FLIGHTS_MCP_TOKEN: a token is sent over https only, or within this machine."]
+    if settings.flights_mcp_token and not settings.flights_mcp_token.isascii():
+        return [f"{PREFIX}FLIGHTS_MCP_TOKEN: a token is made of ASCII characters."]
+    return []
 
 
 def is_loopback(host: str) -> bool:

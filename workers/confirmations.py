@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from commands.due import is_repeated, with_weekday
+from commands.recurrence_words import in_words
 from domain.events import (
     ActionCreated,
     BrainEvent,
@@ -27,6 +29,7 @@ from domain.values import REDACTED, Json, Redacted, Task
 SHOWN_CHARACTERS_MAX = 600  # a title, which has at most 500, is shown whole
 
 TOO_MANY_ACTIONS = f"I stop here: at most {ACTIONS_PER_MESSAGE_MAX} things can be done for one message."
+NOT_OFFERED = "I may not do that here, so nothing was done."
 BUDGET_SPENT = "Your budget of language model tokens for today is spent. It starts again at midnight UTC."
 
 _SORRY = {
@@ -38,6 +41,13 @@ _SORRY = {
     "attempts_exhausted": "Sorry, I was interrupted again and again while answering. Please try again.",
 }
 _SORRY_ELSE = "Sorry, I could not get an answer from the language model. Please try again in a moment."
+
+
+# What the phrase of time was, beside what was made of it: see `commands.phrases.When`.
+_DUE_NOTES: Mapping[Json, str] = {
+    "past": " That is in the past already.",
+    "repeated": " Clocks go back then: this is the end of the hour that comes twice.",
+}
 
 
 def sorry(code: str) -> str:
@@ -96,11 +106,16 @@ def _task_sentence(what: str, task: Task | Redacted, payload: Mapping[str, Json]
     """The due is repeated as it was resolved; where it is not what was asked for, that is said."""
     if task is REDACTED:
         return "Done."
-    due = "" if task.due is None else f" — {'next ' if what == 'completed' else ''}due {task.due.replace('T', ' ')}"
+    due = "" if task.due is None else f" — {'next ' if what == 'completed' else ''}due {with_weekday(task.due)}"
+    if task.recurrence is not None:
+        due += f", {in_words(one_line(task.recurrence))}"
     text = _done(what, _short(task.title) + due)
     asked = (payload.get("changes") or payload).get("due")
     if asked is not None and asked != task.due:
         text += f" {asked.replace('T', ' ')} does not exist in {task.timezone}: clocks go forward then."
+    elif asked is not None and task.timezone is not None and is_repeated(asked, task.timezone):
+        text += f" That time comes twice in {task.timezone}, as clocks go back: I mean the first."
+    text += _DUE_NOTES.get(payload.get("dueNote"), "")
     if "dueText" in payload:
         text += f" I do not understand the time “{_short(payload['dueText'])}”: it is in the notes."
     return text

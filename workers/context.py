@@ -20,7 +20,7 @@ from domain.events import (
 )
 from domain.limits import CONTEXT_MESSAGES_KEPT_MAX
 from domain.ports import EventLog
-from domain.values import ReplyRef
+from domain.values import REDACTED, ReplyRef
 from infra import codec
 from infra.keys import Keyring
 from workers.prompts import Scene
@@ -57,6 +57,15 @@ async def read_context(log: EventLog, keyring: Keyring, user_id: str, brain: Bra
     shown.update((fact.version, fact) for fact in more)
     scene = Scene(brain=brain, reply=reply, facts=list(shown.values()))
     return Context(scene=scene, done=_by_action(facts, reply.message_id))
+
+
+def question_text(scene: Scene) -> str:
+    """What the user wrote: the message that is answered, and nothing where it was deleted."""
+    for fact in scene.facts:
+        event = fact.event
+        if isinstance(event, MessageReceived) and fact.version == scene.reply.message_version:
+            return "" if event.content is REDACTED else event.content.text
+    return ""
 
 
 async def read_action(

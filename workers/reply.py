@@ -288,7 +288,7 @@ class ReplyTurn:
         usage = answer.usage or (answer.estimated_usage(brief.prompt, text) if answer.was_heard else NOTHING_SPENT)
         return Ending(
             text=text,
-            usage=_sum(self._spent, usage),
+            usage=self._spent + usage,
             manifest=replace(brief.prompt.manifest, brain_version=answer.claimed_version),
             provenance=Provenance(prompt_hash=brief.prompt.sha256, output_hash=answer.output_sha256),
         )
@@ -360,11 +360,3 @@ class ReplyTurn:
         """Of an attempt whose worker died nobody knows more than its reservation and its text."""
         before_output = max(0, reply.reserved_tokens - self._desk.settings.llm_max_tokens)
         return ModelUsage(input_tokens=before_output, output_tokens=estimate_tokens(text), estimated=True)
-
-
-def _sum(before: ModelUsage, usage: ModelUsage) -> ModelUsage:
-    return ModelUsage(
-        input_tokens=before.input_tokens + usage.input_tokens,
-        output_tokens=before.output_tokens + usage.output_tokens,
-        estimated=before.estimated or usage.estimated,
-    )

@@ -5,10 +5,7 @@ that our own client is tested against. So what our client understands is what Cl
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +13,17 @@ import pytest
 
 from tests.support.fake_workers_ai import fake_workers_ai
 from tests.support.model_server import ModelServer
+from tests.support.npm import installed
 
 pytestmark = [pytest.mark.node, pytest.mark.anyio, pytest.mark.timeout(300)]
 
 SOURCE = Path(__file__).with_name("workers_ai_provider")
-FILES = ("package.json", "package-lock.json", "client.mjs")
-NODE_MAJOR_MIN = 20
-OUT_OF_REACH = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "ENOTCACHED")
 
 
 @pytest.fixture(scope="module")
 def client(request: pytest.FixtureRequest) -> Path:
     """The client's folder with its packages installed, kept from run to run for as long as the lock is the same."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version.removeprefix("v").partition(".")[0]) < NODE_MAJOR_MIN:
-        pytest.skip(f"node {version} is older than {NODE_MAJOR_MIN}")
-    lock = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()[:16]
-    folder = request.config.cache.mkdir(f"workers-ai-provider-{lock}")
-    for name in FILES:
-        shutil.copyfile(SOURCE / name, folder / name)
-    if not (folder / "installed").exists():
-        command = ["npm", "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
-        if done.returncode != 0 and any(word in done.stderr for word in OUT_OF_REACH):
-            pytest.skip("npm's registry is out of reach")
-        assert done.returncode == 0, done.stderr
-        (folder / "installed").touch()
-    return folder
+    return installed(request.config, SOURCE)
 
 
 async def seen_by(client: Path, server: ModelServer) -> dict[str, Any]:

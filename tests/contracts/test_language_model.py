@@ -11,7 +11,10 @@ import pytest
 
 from domain.ports import ModelError, ModelFinished, TextDelta, ToolCall
 from tests.support import models
+from tests.support.fake_openai import fake_openai
+from tests.support.model_server import Plan
 from tests.support.models import CREATE_TASK, Subject, answer, asked, first_event_then_close, text_of
+from workers.llm.openai import OpenAIModel
 
 pytestmark = pytest.mark.anyio
 
@@ -134,3 +137,91 @@ async def test_it_has_a_name_and_a_window_and_can_be_checked(subject: Subject) -
 async def test_it_can_be_closed_twice(subject: Subject) -> None:
     await subject.model.aclose()
     await subject.model.aclose()
+
+
+ACTIONS = {
+    "type": "object",
+    "properties": {
+        "actions": {
+            "type": "array",
+            "maxItems": 10,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string", "enum": ["create_task"]},
+                    "arguments": {"type": "object", "properties": CREATE_TASK.parameters["properties"]},
+                },
+                "required": ["name", "arguments"],
+            },
+        }
+    },
+    "required": ["actions"],
+}
+JOHN = {"actions": [{"name": "create_task", "arguments": {"title": "call John", "due_text": "tomorrow at 5"}}]}
+REMIND = "Remind me to call John tomorrow at 5"
+
+
+async def test_json_of_a_shape_comes_as_text_in_one_answer_that_is_counted(subject: Subject) -> None:
+    subject.will_say(msgspec.json.encode(JOHN).decode())
+    answered = await subject.model.complete_json(asked(REMIND, CREATE_TASK), ACTIONS)
+    assert msgspec.json.decode(answered.text) == JOHN
+    assert answered.usage.input_tokens > 0
+    assert answered.usage.output_tokens > 0
+    if subject.server is not None:
+        [call] = subject.server.calls
+        assert not call.body.get("stream")
+        assert "tools" not in call.body
+        form = call.body["response_format"]
+        assert form["type"] == "json_schema"
+        assert form["json_schema"].get("schema", form["json_schema"]) == ACTIONS
+
+
+async def test_the_arguments_of_one_tool_can_be_asked_for(subject: Subject) -> None:
+    arguments = JOHN["actions"][0]["arguments"]
+    subject.will_say(msgspec.json.encode(arguments).decode())
+    answered = await subject.model.complete_json(asked(REMIND), CREATE_TASK.parameters)
+    assert msgspec.json.decode(answered.text) == arguments
+
+
+async def test_json_that_was_cut_off_is_given_as_far_as_it_came(subject: Subject) -> None:
+    subject.will_say('{"actions": [{"name": "create_task", "arg')
+    answered = await subject.model.complete_json(asked(REMIND), ACTIONS)
+    assert answered.text.startswith('{"actions":')
+
+
+async def test_a_schema_that_cannot_be_kept_to_is_a_bad_answer_and_the_model_stays_of_use(subject: Subject) -> None:
+    subject.will_not_keep_to_the_schema()
+    schema = {"type": "object", "properties": {"moon": {"type": "string"}}}
+    with pytest.raises(ModelError) as caught:
+        await subject.model.complete_json(asked("hello"), schema)
+    assert caught.value.code == "bad_answer"
+    subject.will_say("Hello!")
+    assert text_of(await answer(subject.model, asked("hello")))
+
+
+async def test_a_prompt_that_is_too_long_is_the_same_error_where_json_is_asked_for(subject: Subject) -> None:
+    subject.will_find_the_prompt_too_long()
+    with pytest.raises(ModelError) as caught:
+        await subject.model.complete_json(asked("long " * 40_000), ACTIONS)
+    assert caught.value.code == "context_too_long"
+
+
+async def test_a_cancelled_question_for_json_ends_the_call(subject: Subject) -> None:
+    if subject.server is None:
+        return  # It never waits: there is nothing to cut in on.
+    subject.server.plan = Plan(hang_after=-1)
+    task = asyncio.create_task(subject.model.complete_json(asked(REMIND), ACTIONS))
+    await subject.server.wait_for_call(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await subject.server.wait_for_call(1, ended=True)).outcome == "client_closed"
+
+
+async def test_json_may_take_longer_than_a_stream_may_be_silent() -> None:
+    async with fake_openai(Plan(text="{}")) as server:
+        model = OpenAIModel(base_url=f"{server.url}/v1", silence_seconds=0.0)
+        with pytest.raises(ModelError):
+            await answer(model, asked("hello"))
+        assert (await model.complete_json(asked("hello"), ACTIONS)).text == "{}"
+        await model.aclose()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cli.worker import open_worker
+from commands.due import with_weekday
 from commands.messages import PostMessage, StopReply
 from commands.write_side import WriteSide, open_write_side
 from domain.brain import Brain
@@ -122,7 +123,7 @@ async def test_a_message_is_answered_and_what_it_asks_for_is_done(settings: Sett
         (task,) = [f.event for f in await client.facts(user_id) if isinstance(f.event, TaskCreated)]
         assert task.content.title == "call John"
         assert task.content.due.endswith("T17:00")
-        assert end.content.text.startswith(f"Done: call John — due {task.content.due.replace('T', ' ')}.")
+        assert end.content.text.startswith(f"Done: call John — due {with_weekday(task.content.due)}.")
         chunks = await client.chunks(user_id, await client.bus.read_tokens(user_id, reply_id), reply_id)
         assert "".join(chunk.text for chunk in chunks) == end.content.text
         assert [chunk.action["action"] for chunk in chunks if chunk.action] == ["create_task"]

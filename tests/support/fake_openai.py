@@ -65,6 +65,9 @@ class OpenAIWire(Wire):
                 return Refusal(400, _error("Invalid message", "invalid_request_error", None))
         if "tools" in body and not body["tools"]:
             return Refusal(400, _error("[] is too short - 'tools'", "invalid_request_error", "empty_array"))
+        form = body.get("response_format")
+        if form is not None and not {"name", "schema"} <= form["json_schema"].keys():
+            return Refusal(400, _error("Missing 'response_format.json_schema'", "invalid_request_error", None))
         return None
 
     def error(self, plan: Plan) -> Any:

@@ -56,6 +56,9 @@ class WorkersAIWire(Wire):
             for name, schema in parameters.get("properties", {}).items():
                 if not {"type", "description"} <= schema.keys():
                     return Refusal(400, failed(5004, f"AiError: Bad input: parameter {name}"))
+        form = body.get("response_format")
+        if form is not None and (body.get("stream") or form["json_schema"].get("type") != "object"):
+            return Refusal(400, failed(5004, "AiError: Bad input: JSON mode takes a schema and cannot stream"))
         return None
 
     def error(self, plan: Plan) -> Any:
@@ -95,7 +98,12 @@ class WorkersAIWire(Wire):
         return payloads
 
     def whole(self, plan: Plan, text: str, sent: int) -> Any:
-        result: dict[str, Any] = {"response": text, "usage": _usage(plan, sent)}
+        """Newer models answer in OpenAI's form; of the others, JSON mode gives an object in place of a text."""
+        if plan.shape == "openai":
+            choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+            return {"result": {"choices": [choice], "usage": _usage(plan, sent)}, "success": True, "errors": []}
+        response: Any = msgspec.json.decode(text) if text.startswith("{") and text.endswith("}") else text
+        result: dict[str, Any] = {"response": response, "usage": _usage(plan, sent)}
         if plan.tool_calls:
             result["tool_calls"] = [{"name": n, "arguments": msgspec.json.decode(a)} for n, a in plan.tool_calls]
         return {"result": result, "success": True, "errors": [], "messages": []}

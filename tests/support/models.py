@@ -44,6 +44,15 @@ class Subject:
     def will_say(self, text: str) -> None:
         self._plan(Plan(text=text, shape=self.shape))
 
+    def will_not_keep_to_the_schema(self) -> None:
+        if self.server is None:
+            return
+        if isinstance(self.model, WorkersAIModel):
+            error: object = {"result": None, "success": False, "errors": [{"message": "JSON Mode couldn't be met"}]}
+            self.server.answer_next(Plan(status=400, error=error))
+        else:
+            self.server.answer_next(Plan(raw="<html>", content_type="application/json"))
+
     def will_call(self, name: str, arguments: str) -> None:
         self._plan(Plan(text="", tool_calls=[(name, arguments)], shape=self.shape))
 

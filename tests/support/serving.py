@@ -26,9 +26,9 @@ class Announced(Server):
 
 
 @asynccontextmanager
-async def serving(app: Any, **options: Any) -> AsyncIterator[Server]:
-    """Listens on a free port of loopback until the block ends."""
-    server = Announced(server_config(app, host="127.0.0.1", port=0, new_id=SeededIds(), **options), STREAMS.drain)
+async def serving(app: Any, *, port: int = 0, **options: Any) -> AsyncIterator[Server]:
+    """Listens on a free port of loopback, or on this one, until the block ends."""
+    server = Announced(server_config(app, host="127.0.0.1", port=port, new_id=SeededIds(), **options), STREAMS.drain)
     task = asyncio.create_task(server.serve())
     await server.listening.wait()
     try:

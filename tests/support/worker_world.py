@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +24,7 @@ from domain.events import (
     ReplyStopped,
 )
 from domain.frames import TokenChunk
-from domain.ports import ModelError, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
+from domain.ports import JsonAnswer, ModelError, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
 from domain.values import Json, ModelUsage
 from infra.clock import ManualClock
 from infra.feed import FactFeed
@@ -50,15 +50,26 @@ def tool_call(name: str, arguments: str) -> ToolCall:
 
 
 class ScriptedModel:
-    """Each call plays the next script; the last one is played again. `calls` are the requests."""
+    """Each call plays the next script; the last one is played again. `calls` are the requests.
+
+    `answers` are given to questions for JSON, in turn; without one the model cannot keep to the schema. `questions`
+    are these requests, with their schemas.
+    """
 
     name = "scripted"
 
-    def __init__(self, *scripts: Sequence[Step], context_tokens_max: int = 8_192) -> None:
+    def __init__(
+        self,
+        *scripts: Sequence[Step],
+        context_tokens_max: int = 8_192,
+        answers: Sequence[str | Exception | asyncio.Event] = (),
+    ) -> None:
         self.scripts = [list(script) for script in scripts]
         self.calls: list[ModelRequest] = []
         self.context_tokens_max = context_tokens_max
         self.closed = 0
+        self.answers = list(answers)
+        self.questions: list[tuple[ModelRequest, Mapping[str, Json]]] = []
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         self.calls.append(request)
@@ -82,6 +93,16 @@ class ScriptedModel:
                 yield ModelFinished("stop", ModelUsage(input_tokens=10, output_tokens=5))
         finally:
             self.closed += 1
+
+    async def complete_json(self, request: ModelRequest, schema: Mapping[str, Json]) -> JsonAnswer:
+        self.questions.append((request, schema))
+        answer = self.answers.pop(0) if self.answers else failure("bad_answer")
+        if isinstance(answer, asyncio.Event):
+            await answer.wait()
+            raise failure()
+        if isinstance(answer, Exception):
+            raise answer
+        return JsonAnswer(answer, ModelUsage(input_tokens=100, output_tokens=20))
 
     async def check(self) -> str | None:
         return None

@@ -58,10 +58,10 @@ CREATED = TaskCreated(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (done("create_task", {"due": "2025-11-21T17:00"}, CREATED), "Done: call John — due 2025-11-21 17:00."),
+        (done("create_task", {"due": "2025-11-21T17:00"}, CREATED), "Done: call John — due Friday 2025-11-21 17:00."),
         (
             done("create_task", {"due": "2025-11-21T16:30"}, CREATED),
-            "Done: call John — due 2025-11-21 17:00. "
+            "Done: call John — due Friday 2025-11-21 17:00. "
             "2025-11-21 16:30 does not exist in Europe/Berlin: clocks go forward then.",
         ),
         (
@@ -72,11 +72,49 @@ CREATED = TaskCreated(
             ),
             "Done: x. I do not understand the time “soon”: it is in the notes.",
         ),
+        (
+            done("create_task", {"due": "2025-11-21T17:00", "dueNote": "past"}, CREATED),
+            "Done: call John — due Friday 2025-11-21 17:00. That is in the past already.",
+        ),
+        (
+            done(
+                "create_task",
+                {"due": "2026-10-25T02:30"},
+                TaskCreated(
+                    task_id="t",
+                    created_from=None,
+                    content=Task(title="x", due="2026-10-25T02:30", timezone="Europe/Berlin"),
+                ),
+            ),
+            "Done: x — due Sunday 2026-10-25 02:30. "
+            "That time comes twice in Europe/Berlin, as clocks go back: I mean the first.",
+        ),
+        (
+            done(
+                "update_task",
+                {"changes": {"due": "2026-10-25T03:00"}, "dueNote": "repeated"},
+                changed(TaskUpdated, title="x", due="2026-10-25T03:00", timezone="Europe/Berlin"),
+            ),
+            "Done: updated x — due Sunday 2026-10-25 03:00. "
+            "Clocks go back then: this is the end of the hour that comes twice.",
+        ),
+        (
+            done(
+                "create_task",
+                {"due": "2025-11-24T09:00", "recurrence": "FREQ=WEEKLY;BYDAY=MO"},
+                TaskCreated(
+                    task_id="t",
+                    created_from=None,
+                    content=Task(title="x", due="2025-11-24T09:00", timezone="UTC", recurrence="FREQ=WEEKLY;BYDAY=MO"),
+                ),
+            ),
+            "Done: x — due Monday 2025-11-24 09:00, every Monday.",
+        ),
         (done("update_task", {"changes": {"title": "y"}}, changed(TaskUpdated, title="y")), "Done: updated y."),
         (done("complete_task", {}, changed(TaskCompleted, title="x", status="done")), "Done: completed x."),
         (
             done("complete_task", {}, changed(TaskUpdated, title="x", due="2025-11-26")),
-            "Done: completed x — next due 2025-11-26.",
+            "Done: completed x — next due Wednesday 2025-11-26.",
         ),
         (done("delete_task", {"title": "x"}, TaskDeleted(task_id="t")), "Done: deleted x."),
         (

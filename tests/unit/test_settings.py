@@ -49,10 +49,10 @@ PROMISED = {
     "LIMIT_TOKENS_PER_DAY": "100000",
     "LIMIT_FLIGHT_SEARCHES_PER_DAY": "10",
     "LIMIT_STREAMS_PER_USER": "100",
-    "FLIGHTS_MCP": "",
+    "FLIGHTS_MCP": "embedded",
     "CALENDAR_MCP": "",
-    "STT_PROVIDER": "",
-    "TTS_PROVIDER": "",
+    "STT_PROVIDER": "none",
+    "TTS_PROVIDER": "none",
     "NOW": "",
 }
 

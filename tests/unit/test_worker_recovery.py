@@ -22,7 +22,7 @@ from tests.support.worker_world import ScriptedModel, failure, open_world, tool_
 from workers.confirmations import sorry
 
 JOHN = tool_call("create_task", '{"title": "call John", "due_text": "Friday at 5"}')
-JOHN_DONE = "Done: call John — due 2025-11-21 17:00."
+JOHN_DONE = "Done: call John — due Friday 2025-11-21 17:00."
 
 
 async def test_a_failed_call_is_tried_again_as_a_new_attempt() -> None:

@@ -24,7 +24,7 @@ from workers.confirmations import BUDGET_SPENT, TOO_MANY_ACTIONS
 from workers.prompts import Scene, prompt_hash, render
 
 JOHN = tool_call("create_task", '{"title": "call John", "due_text": "Friday at 5"}')
-JOHN_DONE = "Done: call John — due 2025-11-21 17:00."
+JOHN_DONE = "Done: call John — due Friday 2025-11-21 17:00."
 
 
 async def test_an_answer_is_claimed_streamed_and_stored_as_it_was_published() -> None:

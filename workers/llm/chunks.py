@@ -40,6 +40,7 @@ class Delta(msgspec.Struct, gc=False):
     content: str | list[Part] | None = None
     refusal: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
+    function_call: Function | None = None  # the older form, for one call alone
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -70,6 +71,7 @@ class Chunk(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(Chunk).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _UNSET = (b"", b"null")
+_NO_ERROR = (*_UNSET, b'""', b"{}", b"[]", b"false")
 
 
 class _OpenCall:
@@ -150,6 +152,8 @@ class ToolCalls:
             call_id = f"call_{number}"
             number += 1
         self._ids.add(call_id)
+        if len(call.parts) > 1 and call.parts[0] == "{}":
+            del call.parts[0]  # Some servers begin with an empty object and then send the text of another.
         arguments = "".join(call.parts)
         return ToolCall(call_id, call.name, arguments if arguments.strip() else "{}")
 
@@ -177,7 +181,7 @@ class Answer:
 
     def take(self, payload: bytes) -> Sequence[ModelEvent]:
         """The events of one payload of a stream."""
-        if payload == b"[DONE]":
+        if payload.startswith(b"[DONE]"):
             self.complete = not self.done
             self.done = True
             self._reason = self._reason or ("tool_calls" if self._calls.count else "stop")
@@ -206,7 +210,7 @@ class Answer:
     def _take_value(self, payload: bytes) -> list[ModelEvent]:
         try:
             chunk = _decode(payload)
-            if not chunk.errors and bytes(chunk.error) in _UNSET:
+            if not chunk.errors and bytes(chunk.error) in _NO_ERROR:
                 return self._take_chunk(chunk.result or chunk)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise failure("bad_answer", f"a chunk that is not understood: {type(error).__name__}") from error
@@ -244,6 +248,8 @@ class Answer:
             self._take_text(delta.refusal, events)
         for call in delta.tool_calls or ():
             events.extend(self._calls.take(call))
+        if delta.function_call is not None:
+            events.extend(self._calls.take(ToolCallDelta(index=0, function=delta.function_call)))
 
     def _take_text(self, text: str, events: list[ModelEvent]) -> None:
         if text:

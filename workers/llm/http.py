@@ -5,13 +5,14 @@ another call. It must not know a provider's paths or request form.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from typing import Any
 
 import httpx
 
-from domain.ports import ModelError, ModelEvent, ModelRequest
+from domain.ports import JsonAnswer, ModelError, ModelEvent, ModelFinished, ModelRequest, TextDelta
+from domain.values import ModelUsage
 from workers.llm.chunks import Answer
 from workers.llm.policy import (
     context_tokens_told,
@@ -59,12 +60,29 @@ class ModelHttp:
             trust_env=False,
         )
 
-    async def stream(self, url: str, body: bytes, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        """Events as they arrive, `ModelFinished` last. Raises `ModelError`. Closing it closes the connection."""
+    async def complete_json(self, url: str, body: bytes, request: ModelRequest) -> JsonAnswer:
+        """The text of an answer that was asked for in one piece. Raises `ModelError`."""
+        texts: list[str] = []
+        usage = ModelUsage()
+        async with aclosing(self.stream(url, body, request, in_one_piece=True)) as events:
+            async for event in events:
+                if isinstance(event, TextDelta):
+                    texts.append(event.text)
+                elif isinstance(event, ModelFinished):
+                    usage = event.usage or usage
+        return JsonAnswer("".join(texts), usage)
+
+    async def stream(
+        self, url: str, body: bytes, request: ModelRequest, *, in_one_piece: bool = False
+    ) -> AsyncGenerator[ModelEvent, None]:
+        """Events as they arrive, `ModelFinished` last. Raises `ModelError`. Closing it closes the connection.
+
+        `in_one_piece`: nothing is to be heard until the whole answer is there, so only the deadline counts.
+        """
         answer = Answer(request, self._failure_in)
         parser = SseParser()
         cause: ModelError | None = None
-        response = await self._send(url, body)
+        response = await self._send(url, body, in_one_piece=in_one_piece)
         try:
             pieces = await self._open(response)
             try:
@@ -105,10 +123,11 @@ class ModelHttp:
         self._learn(payload)
         return failure_of_payload(payload, codes=self._codes)
 
-    async def _send(self, url: str, body: bytes) -> httpx.Response:
+    async def _send(self, url: str, body: bytes, *, in_one_piece: bool) -> httpx.Response:
+        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS_MAX) if in_one_piece else self._client.timeout
         extensions: dict[str, Any] = {"deadline": asyncio.get_running_loop().time() + self._deadline_seconds}
         try:
-            request = self._client.build_request("POST", url, content=body, extensions=extensions)
+            request = self._client.build_request("POST", url, content=body, timeout=timeout, extensions=extensions)
             return await self._client.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise failure_of_transport(error, begun=False) from error

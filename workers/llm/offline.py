@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 
-from domain.ports import ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
-from domain.values import ModelUsage
+from domain.ports import JsonAnswer, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
+from domain.values import Json, ModelUsage
 from workers.llm.offline_answers import answer_to
-from workers.llm.offline_intents import Wish, wishes_of
+from workers.llm.offline_intents import Wish, calls_for, wishes_of
 from workers.llm.policy import failure
 from workers.llm.tokens import estimate_prompt_tokens, estimate_tokens
 
@@ -49,12 +49,10 @@ class OfflineModel:
         return self._context_tokens_max
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        prompt_tokens = estimate_prompt_tokens(request)
-        if prompt_tokens > self._context_tokens_max:
-            raise failure("context_too_long", f"{prompt_tokens} tokens, the window has {self._context_tokens_max}")
+        prompt_tokens = self._prompt_tokens(request)
         message = _last_user_text(request)
         wishes = wishes_of(message)
-        calls = _calls_for(wishes, request)
+        calls = calls_for(wishes, request.tools)
         text = _text_for(wishes, calls, message, request)
         words, whole = _fitting(text, request.max_tokens)
         for call in calls:
@@ -67,27 +65,43 @@ class OfflineModel:
         usage = ModelUsage(input_tokens=prompt_tokens, output_tokens=estimate_tokens(said), estimated=True)
         yield ModelFinished(("tool_calls" if calls else "stop") if whole else "length", usage)
 
+    async def complete_json(self, request: ModelRequest, schema: Mapping[str, Json]) -> JsonAnswer:
+        """It knows two shapes: `{"actions": [{"name", "arguments"}]}` with the names that the schema lists, and the
+        arguments of one tool. Raises `bad_answer` for another, and where the message has nothing to fill it with."""
+        prompt_tokens = self._prompt_tokens(request)
+        answer = _json_for(wishes_of(_last_user_text(request)), schema.get("properties", {}))
+        text = msgspec.json.encode(answer).decode()
+        output_tokens = min(estimate_tokens(text), request.max_tokens)
+        return JsonAnswer(text, ModelUsage(input_tokens=prompt_tokens, output_tokens=output_tokens, estimated=True))
+
     async def check(self) -> str | None:
         return None
 
     async def aclose(self) -> None:
         return None
 
+    def _prompt_tokens(self, request: ModelRequest) -> int:
+        tokens = estimate_prompt_tokens(request)
+        if tokens > self._context_tokens_max:
+            raise failure("context_too_long", f"{tokens} tokens, the window has {self._context_tokens_max}")
+        return tokens
+
 
 def _last_user_text(request: ModelRequest) -> str:
     return next((message.content for message in reversed(request.messages) if message.role == "user"), "")
 
 
-def _calls_for(wishes: Sequence[Wish], request: ModelRequest) -> list[ToolCall]:
-    offered = {tool.name: tool.parameters.get("properties") for tool in request.tools}
-    calls: list[ToolCall] = []
-    for wish in wishes:
-        if wish.tool not in offered:
-            continue
-        named = offered[wish.tool]
-        arguments = {k: v for k, v in wish.arguments.items() if not isinstance(named, dict) or k in named}
-        calls.append(ToolCall(f"call_{len(calls)}", wish.tool, msgspec.json.encode(arguments).decode()))
-    return calls
+def _json_for(wishes: Sequence[Wish], properties: Mapping[str, Json]) -> dict[str, Json]:
+    match properties:
+        case {"actions": {"items": {"properties": {"name": {"enum": names}}}}}:
+            return {
+                "actions": [{"name": wish.tool, "arguments": wish.arguments} for wish in wishes if wish.tool in names]
+            }
+        case _:
+            for wish in wishes:
+                if wish.arguments.keys() <= properties.keys():
+                    return dict(wish.arguments)
+    raise failure("bad_answer", "the offline model has no answer of this shape")
 
 
 def _text_for(wishes: Sequence[Wish], calls: Sequence[ToolCall], message: str, request: ModelRequest) -> str:

@@ -7,10 +7,13 @@ must not look at anything but the message.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from domain import limits
+from domain.ports import ToolCall, ToolSpec
 from workers.llm.offline_times import WHEN, pattern, split_leading_when, split_when
 
 WISHES_MAX = limits.ACTIONS_PER_MESSAGE_MAX
@@ -40,6 +43,19 @@ def wishes_of(message: str) -> list[Wish]:
         if wish is not None:
             wishes.append(wish)
     return wishes[:WISHES_MAX]
+
+
+def calls_for(wishes: Sequence[Wish], tools: Sequence[ToolSpec]) -> list[ToolCall]:
+    """The wishes that `tools` can grant, as calls, with the arguments that their schemas name."""
+    offered = {tool.name: tool.parameters.get("properties") for tool in tools}
+    calls: list[ToolCall] = []
+    for wish in wishes:
+        if wish.tool not in offered:
+            continue
+        named = offered[wish.tool]
+        arguments = {k: v for k, v in wish.arguments.items() if not isinstance(named, dict) or k in named}
+        calls.append(ToolCall(f"call_{len(calls)}", wish.tool, msgspec.json.encode(arguments).decode()))
+    return calls
 
 
 def _without_thanks(sentence: str) -> str:

@@ -25,31 +25,62 @@ _MONTH = (
 )
 _YEAR = r"(?:,? \d{4}\b)?"
 _ORDINAL = r"\d{1,2}(?:st|nd|rd|th)"
-_COUNT = r"(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|half an|\d{1,3}|a few|a couple of)"
-_UNIT = r"(?:minute|min|hour|hr|day|week|month|year)s?"
-_ON = r"(?:(?:on|by|before|until) )?"
+_SPELLED = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
+_TENS = r"(?:twenty|thirty|forty|fifty)(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?"
+_NTH = (
+    rf"(?:{_ORDINAL}|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth"
+    r"|(?:twenty|thirty)-(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth))"
+)
+_NUMBER = rf"(?:{_SPELLED}|fifteen|{_TENS}|\d{{1,3}}(?:\.5)?)"
+_COUNT = rf"(?:half an?|a few|a couple of|an?|{_NUMBER}(?: and a half)?)"
+_UNIT = r"(?:(?:business|working) day|minute|min|hour|hr|day|weekday|week|fortnight|month|quarter|year)s?\b"
+_AMOUNT = rf"{_COUNT} {_UNIT}(?: and a half)?(?: (?:and )?{_COUNT} {_UNIT})?"
+_ON = r"(?:(?:on|by|before|until|till|starting) )*"
 _HOUR = r"\d{1,2}(?:[:.]\d{2})?"
-_OCLOCK = rf"{_HOUR}(?: ?(?:am|pm|a\.m\.?|p\.m\.?)\b| ?o'clock)"
+_HALF_DAY = r"(?:(?:am|pm)\b|[ap]\.m\.?)"
+_OCLOCK = rf"(?:{_HOUR}|{_SPELLED})(?: ?{_HALF_DAY}| ?o'clock)"
+_ABOUT = r"(?:half past|(?:a )?quarter (?:past|after|to))"
+_NAMED_HOUR = rf"(?:{_SPELLED}|\d{{1,2}})\b(?: ?{_HALF_DAY})?"
+_OF_MONTH = rf"(?:of|in) (?:(?:(?:the|this|next|every|each) )?month|{_MONTH})"
+_PERIOD = rf"(?:(?:the|this|next) )?(?:day|week|month|year)\b|{_MONTH}"
+_EVERY_ONE = (
+    rf"(?:every|each) (?:(?:other|last|{_NTH}|{_NUMBER}) )?"
+    rf"(?:(?:{_DAY_NAME}s?|{_DAY_SHORT})(?:,? (?:and )?{_DAY_NAME})*|{_UNIT}|weekend|morning|afternoon|evening|night)"
+    rf"(?: {_PART})?(?: of (?:the|each|every) month)?"
+)
+_AT = rf"(?:at|by|around) (?:{_OCLOCK}|{_HOUR}(?![\w%]))"
 
 _ONE = "|".join(
     (
+        rf"{_EVERY_ONE}(?: {_AT})?,? (?:for {_AMOUNT}|{_NUMBER} times)",
+        _EVERY_ONE,
+        rf"(?:at |by |around )?{_ABOUT} {_NAMED_HOUR}",
+        rf"(?:(?:at|by|around) {_NUMBER}(?: minutes)?|{_NUMBER} minutes) (?:past|to) {_NAMED_HOUR}",
+        rf"{_NUMBER} past {_NAMED_HOUR}",
         rf"(?:at |by |around |before |after )?(?:{_OCLOCK}|\d{{1,2}}:\d{{2}}|(?:noon|midday|midnight)\b)",
-        rf"(?:at|by|around) {_HOUR}(?![\w%])",
+        rf"(?:at|by|around) (?:{_HOUR}|(?:[01]\d|2[0-3])[0-5]\d|{_SPELLED}(?: (?:fifteen|{_TENS}))?)(?![\w%])",
         r"(?:by |until )?(?:the )?day after tomorrow",
-        rf"(?:by |until )?(?:today|tonight|tomorrow|tmrw)\b(?: {_PART})?",
-        rf"(?:(?:on|by|next|this|coming|until|before|from|every) )+(?:{_DAY_NAME}s?|{_DAY_SHORT})(?: {_PART})?",
+        rf"(?:by |until |starting )?(?:today|tonight|tomorrow|tmrw)\b(?: {_PART})?",
+        rf"(?:(?:on|by|next|this|coming|until|till|before|from|starting|every) )+(?:{_DAY_NAME}s?|{_DAY_SHORT})"
+        rf"(?: {_PART})?",
         rf"{_DAY_NAME}(?: {_PART})?",
         r"(?:by )?(?:this|next) (?:weekend|week|month|year|morning|afternoon|evening)\b",
-        r"(?:at |by )?(?:the )?end of (?:(?:the|this|next) )?(?:day|week|month|year)\b",
-        rf"in {_COUNT} {_UNIT}\b",
+        r"(?:by )?the (?:week|month) after next|(?:on |over |at )?the weekend",
+        rf"(?:at |by )?(?:the )?(?:end|start|beginning|middle) of (?:{_PERIOD}){_YEAR}",
+        rf"(?:by )?(?:eod|cob|mid[ -]{_MONTH})\b",
+        rf"in {_AMOUNT}(?:'s? time)?",
+        rf"{_AMOUNT} from (?:now|today|tomorrow|{_DAY_NAME})",
         r"in the (?:morning|afternoon|evening)\b",
-        r"(?:every|each) (?:other )?(?:day|week|month|year|morning|afternoon|evening|night|weekday|weekend|hour)\b",
-        rf"every {_COUNT} {_UNIT}\b",
-        r"(?:daily|weekly|monthly|yearly)\b",
+        rf"in (?:the )?{_MONTH}{_YEAR}",
+        rf"every (?:{_NTH}(?: and {_NTH})?(?: of (?:the|each) month)?|{_MONTH} \d{{1,2}}|\d{{1,2}} {_MONTH})",
+        r"once an? (?:day|week|month|year|hour)\b",
+        r"(?:daily|weekly|biweekly|fortnightly|monthly|quarterly|yearly|annually)\b",
+        rf"(?:on )?the (?:last|{_NTH}) (?:{_DAY_NAME}|day) {_OF_MONTH}|on the (?:last|{_NTH}) (?:{_DAY_NAME}|day)",
+        rf"{_ON}the {_NTH} {_OF_MONTH}|{_ON}the (?:twenty|thirty)-[a-z]{{4,7}}\b",
         rf"{_ON}(?:the )?{_ORDINAL}\b(?: (?:of )?{_MONTH})?{_YEAR}",
         rf"{_ON}{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?\b{_YEAR}",
         rf"{_ON}\d{{1,2}} {_MONTH}{_YEAR}",
-        rf"{_ON}\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}})?",
+        rf"{_ON}\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}})?)?",
         rf"{_ON}\d{{1,2}}/\d{{1,2}}(?:/(?:\d{{4}}|\d{{2}}))?\b",
     )
 )

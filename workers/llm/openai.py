@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
 import msgspec
 
-from domain.ports import ModelError, ModelEvent, ModelRequest, PromptMessage, ToolSpec
+from domain.ports import JsonAnswer, ModelError, ModelEvent, ModelRequest, PromptMessage, ToolSpec
+from domain.values import Json
 from workers.llm.http import ModelHttp
 
 BASE_URL = "https://api.openai.com/v1"
@@ -62,7 +63,15 @@ class OpenAIModel:
         )
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        return self._http.stream(f"{self._base_url}/chat/completions", self._body(request), request)
+        body = self._body(request) | {"stream": True, "stream_options": {"include_usage": True}}
+        if request.tools:
+            body["tools"] = [wire_tool(tool) for tool in request.tools]
+        return self._http.stream(self._chat_url, msgspec.json.encode(body), request)
+
+    async def complete_json(self, request: ModelRequest, schema: Mapping[str, Json]) -> JsonAnswer:
+        form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+        body = self._body(request) | {"response_format": form}
+        return await self._http.complete_json(self._chat_url, msgspec.json.encode(body), request)
 
     async def check(self) -> str | None:
         try:
@@ -83,12 +92,14 @@ class OpenAIModel:
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    def _body(self, request: ModelRequest) -> bytes:
+    @property
+    def _chat_url(self) -> str:
+        return f"{self._base_url}/chat/completions"
+
+    def _body(self, request: ModelRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._model,
             "messages": [wire_message(message) for message in request.messages],
-            "stream": True,
-            "stream_options": {"include_usage": True},
         }
         if self._base_url == BASE_URL:
             body["max_completion_tokens"] = request.max_tokens  # OpenAI's newer models refuse the old name.
@@ -96,9 +107,7 @@ class OpenAIModel:
             body["max_tokens"] = request.max_tokens
         if not _REASONING_MODEL.match(self._model):
             body |= {"temperature": request.temperature, "top_p": request.top_p}
-        if request.tools:
-            body["tools"] = [wire_tool(tool) for tool in request.tools]
-        return msgspec.json.encode(body)
+        return body
 
 
 def wire_message(message: PromptMessage) -> dict[str, str]:

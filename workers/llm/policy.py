@@ -76,6 +76,7 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _CONTEXT_TOKENS = re.compile(r"(?:context (?:length|window)[a-z ]*?(?:is|of|limit)|max_model_len)\D{0,3}(\d{3,8})\b")
+_JSON_MODE = re.compile(r"JSON mode couldn.?t be met", re.IGNORECASE)  # Workers AI's words; it gives them no number
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -139,6 +140,8 @@ def _failure(status: int | None, told: _Told, codes: Mapping[int, str], retry_af
 
 
 def _code_of(status: int | None, told: _Told, codes: Mapping[int, str]) -> str:
+    if _JSON_MODE.search(told.message):
+        return "bad_answer"
     if told.number is not None and told.number in codes:
         return codes[told.number]
     for name in told.names:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
 import msgspec
 
-from domain.ports import ModelError, ModelEvent, ModelRequest, ToolSpec
+from domain.ports import JsonAnswer, ModelError, ModelEvent, ModelRequest, ToolSpec
+from domain.values import Json
 from workers.llm.http import ModelHttp
 from workers.llm.openai import wire_message
 from workers.llm.policy import WORKERS_AI_CODES
@@ -63,7 +64,15 @@ class WorkersAIModel:
         return self._context_tokens_set or self._http.context_tokens_told or CONTEXT_TOKENS
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        return self._http.stream(self._run_url, _body(request), request)
+        body = _body(request) | {"stream": True}
+        if request.tools:
+            body["tools"] = [_tool(tool) for tool in request.tools]
+        return self._http.stream(self._run_url, msgspec.json.encode(body), request)
+
+    async def complete_json(self, request: ModelRequest, schema: Mapping[str, Json]) -> JsonAnswer:
+        """Workers AI's JSON mode: it cannot stream, answers with an object in place of a text, and may give up."""
+        body = _body(request) | {"response_format": {"type": "json_schema", "json_schema": schema}}
+        return await self._http.complete_json(self._run_url, msgspec.json.encode(body), request)
 
     async def check(self) -> str | None:
         try:
@@ -76,17 +85,13 @@ class WorkersAIModel:
         await self._http.aclose()
 
 
-def _body(request: ModelRequest) -> bytes:
-    body: dict[str, Any] = {
+def _body(request: ModelRequest) -> dict[str, Any]:
+    return {
         "messages": [wire_message(message) for message in request.messages],
-        "stream": True,
         "max_tokens": request.max_tokens,  # left out, it is 256
         "temperature": request.temperature,
         "top_p": request.top_p,
     }
-    if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
-    return msgspec.json.encode(body)
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.deeds import ARGUMENTS, NotUnderstood, Proposal, Setting, first_object, read_arguments, read_call
+from commands.deeds import ARGUMENTS, NotUnderstood, Proposal, Setting, due_phrase, read_arguments, read_call
+from commands.json_text import first_object
 from commands.memory import ForgetMemory, PinMemory
+from commands.phrases import When
 from commands.preferences import SetPreference
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask
-from domain.brain import Brain, MemoryState, TaskState
+from domain.brain import Brain, MemoryState, PreferenceState, TaskState
 from domain.ports import ToolCall
 from domain.values import Memory, Task
 from workers.intents import TOOLS
@@ -77,6 +79,72 @@ def test_a_time_that_is_not_understood_stays_with_the_task() -> None:
     assert proposal.deed.task.due is None
     assert proposal.deed.task.notes == "When: when the moon is full\nHe knows."
     assert proposal.payload["dueText"] == "when the moon is full"
+
+
+def test_what_repeats_is_made_with_its_rule_and_its_first_due() -> None:
+    proposal = read("create_task", '{"title": "stand-up", "due_text": "every weekday at 9:30"}')
+    rule = "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"
+    task = Task(title="stand-up", due="2025-11-20T09:30", recurrence=rule)
+    assert proposal.deed == CreateTask(task=task, created_from="m_1")
+    assert proposal.payload == {"title": "stand-up", "due": "2025-11-20T09:30", "recurrence": rule}
+
+
+def test_a_task_that_is_moved_to_what_repeats_repeats_from_then_on() -> None:
+    proposal = read("update_task", '{"title": "Call Mary", "due_text": "every Monday"}')
+    patch = {"due": "2025-11-24", "recurrence": "FREQ=WEEKLY;BYDAY=MO"}
+    assert proposal.deed == UpdateTask(task_id="t2", patch=patch)
+    assert proposal.payload == {"taskId": "t2", "title": "Call Mary", "changes": patch}
+
+
+@pytest.mark.parametrize("name", ["create_task", "update_task"])
+def test_a_due_in_the_past_is_marked_on_the_card(name: str) -> None:
+    proposal = read(name, '{"title": "Call Mary", "due_text": "today at 9am"}')
+    assert proposal.payload["dueNote"] == "past"
+
+
+@pytest.mark.parametrize(
+    ("language", "preferences", "due"),
+    [
+        (None, {}, "2026-03-12"),
+        ("en-US", {}, "2026-03-12"),
+        ("en-GB", {}, "2025-12-03"),
+        ("de", {}, "2025-12-03"),
+        (None, {"locale": "en-GB"}, "2025-12-03"),
+        (None, {"language": "fr"}, "2025-12-03"),
+        ("en-US", {"locale": "en-GB"}, "2026-03-12"),
+        (None, {"locale": {"not": "a tag"}}, "2026-03-12"),
+    ],
+)
+def test_numeric_dates_are_read_by_the_users_language(
+    language: str | None, preferences: dict[str, Any], due: str
+) -> None:
+    known = {key: PreferenceState(key=key, value=value, version=1) for key, value in preferences.items()}
+    now_ms = int(NOW.replace(tzinfo=UTC).timestamp() * 1000)
+    setting = Setting.at(now_ms, Brain(preferences=known), "m_1", str, language)
+    call = ToolCall("c", "create_task", '{"title": "x", "due_text": "3/12"}')
+    assert read_call(call, setting).payload["due"] == due
+
+
+def test_a_phrase_that_was_read_already_is_not_read_again() -> None:
+    call = ToolCall("c", "create_task", '{"title": "x", "due_text": " demain  à 5"}')
+    assert due_phrase(call) == "demain à 5"
+    setting = Setting(
+        brain=Brain(), message_id="m_1", now=NOW, preference_ref=str, whens={"demain à 5": When("2025-11-20T17:00")}
+    )
+    assert read_call(call, setting).payload == {"title": "x", "due": "2025-11-20T17:00"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("create_task", '{"title": "x"}'),
+        ("create_task", "?"),
+        ("pin_memory", '{"key": "a", "value": "b"}'),
+        ("?", "{}"),
+    ],
+)
+def test_a_call_without_a_phrase_of_time_has_none(name: str, arguments: str) -> None:
+    assert due_phrase(ToolCall("c", name, arguments)) is None
 
 
 def _update(task_id: str, **patch: str) -> UpdateTask:
@@ -154,7 +222,10 @@ def test_what_cannot_be_done_is_said(name: str, arguments: str, part: str) -> No
         '{"title": "x", "userId": "u2"}',
         '{"title": "x", "priority": "urgent"}',
         '{"title": "' + "x" * 501 + '"}',
-        '{"title": "x"',
+        '{"title": "x',
+        '{"title": "x",',
+        '{"title": "x", "due_text"',
+        '{"title": "x", "priority": "hi',
         "{" * 100_000,
         '{"title": "\\ud800"}',
         "\ud800",
@@ -172,6 +243,9 @@ def test_arguments_that_do_not_hold_lead_to_nothing(arguments: str) -> None:
         '"{\\"title\\": \\"x\\"}"',
         '  {"title": "x"}\n',
         '{"title": "x"}{"title": "y"}',
+        '{"title": "x"',
+        '{"title": "x",}',
+        '```json\n{"title": "x"',
     ],
 )
 def test_what_models_wrap_around_arguments_is_taken_off(arguments: str) -> None:

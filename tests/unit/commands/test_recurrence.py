@@ -9,7 +9,7 @@ from dateutil.rrule import rrulestr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commands.recurrence import counted_down, next_day, parse_rule
+from domain.recurrence import counted_down, next_day, parse_rule
 from domain.errors import Invalid
 
 

@@ -148,4 +148,10 @@ OPENAI = [
         "context_too_long",
     ),
     Stream("error null", sse({**said("Hi"), "error": None}, said(" you"), STOP, DONE), [*HI, finished("stop")]),
+    Stream(
+        "errors that are none",
+        sse({**said("Hi"), "error": ""}, {**said(" you"), "error": {}}, STOP, DONE),
+        [*HI, finished("stop")],
+    ),
+    Stream("blanks behind DONE", sse(*HELLO, STOP, "[DONE]  "), [*HI, finished("stop")]),
 ]

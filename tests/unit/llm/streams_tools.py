@@ -174,6 +174,29 @@ TOOLS = [
     Stream(
         "cut in the middle of a call", sse(*HELLO, calling(begun(0, "call_a", "create_task", '{"ti'))), "truncated", HI
     ),
+    Stream(
+        "an empty object before the text of the arguments",
+        sse(
+            calling(begun(0, "call_a", "create_task", {})), calling(more(0, JOHN[:5])), calling(more(0, JOHN[5:])), DONE
+        ),
+        [CALL, finished("tool_calls")],
+    ),
+    Stream(
+        "an empty object alone",
+        sse(calling(begun(0, "call_a", "list_tasks", {})), CALLED, DONE),
+        [ToolCall("call_a", "list_tasks", "{}"), finished("tool_calls")],
+    ),
+    Stream(
+        "the older form of a call",
+        sse(
+            chunk({"function_call": {"name": "create_task", "arguments": ""}}),
+            chunk({"function_call": {"arguments": JOHN[:7]}}),
+            chunk({"function_call": {"arguments": JOHN[7:]}}),
+            chunk({}, "function_call"),
+            DONE,
+        ),
+        [ToolCall("call_0", "create_task", JOHN), finished("function_call")],
+    ),
     Stream("a call without a name", sse(calling(begun(0, "call_a", "", JOHN)), CALLED, DONE), "bad_answer"),
     Stream(
         "tool calls null",

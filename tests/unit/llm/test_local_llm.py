@@ -5,6 +5,7 @@ model is too small for its words to mean anything.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ import pytest
 from domain.ports import ModelError, ModelFinished, TextDelta
 from tests.support.llama_server import llama_server, missing
 from tests.support.models import CREATE_TASK, answer, asked, text_of
+from workers.extraction import Unreadable, extracted_calls, extraction_request, extraction_schema
+from workers.intents import TOOLS
 from workers.llm.openai import OpenAIModel
 
 pytestmark = [
@@ -71,6 +74,17 @@ async def test_an_answer_cut_by_the_limit_says_so(model: OpenAIModel) -> None:
 async def test_tools_can_be_offered(model: OpenAIModel) -> None:
     events = await answer(model, asked("Remind me to call John.", CREATE_TASK, max_tokens=48))
     assert isinstance(events[-1], ModelFinished)
+
+
+async def test_the_schema_of_all_tools_is_one_that_a_real_server_keeps_its_model_to(model: OpenAIModel) -> None:
+    question = extraction_request(asked("Remind me to call John."), TOOLS, CONTEXT_TOKENS // SLOTS)
+    assert question is not None
+    answered = await model.complete_json(question, extraction_schema(TOOLS))
+    assert answered.text.lstrip().startswith("{")
+    assert not answered.usage.estimated
+    # Its model may write on until the limit: that is told from an answer, and never an exception of another kind.
+    with suppress(Unreadable):
+        assert all(call.name in {tool.name for tool in TOOLS} for call in extracted_calls(answered.text, TOOLS))
 
 
 async def test_closing_the_stream_stops_the_generation(model: OpenAIModel, url: str) -> None:

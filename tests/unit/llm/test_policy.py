@@ -68,6 +68,8 @@ def test_a_status_alone_decides_where_the_body_says_nothing(status: int, code: s
     ("status", "body", "code"),
     [
         (429, openai_error("Slow down", "requests", "rate_limit_exceeded"), "rate_limited"),
+        (400, failed(5004, "JSON Mode couldn't be met"), "bad_answer"),
+        (500, {"error": "AiError: JSON mode couldn’t be met"}, "bad_answer"),
         (429, openai_error("You exceeded your current quota", "insufficient_quota", "insufficient_quota"), "quota"),
         (429, openai_error("Too many tokens per min, the context window is not it"), "rate_limited"),
         (400, openai_error("x", code="context_length_exceeded"), "context_too_long"),

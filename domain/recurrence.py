@@ -1,6 +1,6 @@
-"""Recurrence rules, a part of RFC 5545's RRULE: which day comes after a due. Pure, and every search has an end.
+"""Recurrence rules, a part of RFC 5545's RRULE: which days a rule names. Pure, and every search has an end.
 
-At most daily; no rule may name a time of day. Must not know tasks, zones or instants.
+At most daily; no rule may name a time of day. Must not know tasks, calendars, zones or instants.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import MAXYEAR, date, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import Literal
 
 from domain.errors import Invalid
@@ -17,13 +17,14 @@ from domain.errors import Invalid
 RULE_CHARACTERS_MAX = 200
 INTERVAL_MAX = 999
 COUNT_MAX = 9_999
+YEAR_LAST = MAXYEAR - 4  # INTERVAL_MAX days after it there is still a date
 YEARS_LOOKED_AT = 50  # a rule that names no day in that time has ended; 29 February on one weekday takes up to 40
 
 Freq = Literal["DAILY", "WEEKLY", "MONTHLY", "YEARLY"]
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _PART = re.compile(r"([A-Z]+)=([A-Z0-9,+:-]+)", re.ASCII)
-_UNTIL = re.compile(r"(\d{4})(\d{2})(\d{2})(T\d{6}Z?)?", re.ASCII)
+_UNTIL = re.compile(r"(\d{4})(\d{2})(\d{2})(T(\d{2})(\d{2})(\d{2})Z?)?", re.ASCII)
 _BY_DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,4}", re.ASCII)
 _FREQS: dict[str, Freq] = {"DAILY": "DAILY", "WEEKLY": "WEEKLY", "MONTHLY": "MONTHLY", "YEARLY": "YEARLY"}
@@ -32,12 +33,17 @@ _KNOWN = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`by_day` are (n-th of its month or year, 0 for each; weekday from Monday 0). `until` is included."""
+    """`by_day` are (n-th of its month or year, 0 for each; weekday from Monday 0).
+
+    `until` is included. `until_time` is the same with its time of day, where it was said with one: local wall time
+    without a zone, or an instant in UTC.
+    """
 
     freq: Freq
     interval: int = 1
     count: int | None = None
     until: date | None = None
+    until_time: datetime | None = None
     by_day: tuple[tuple[int, int], ...] = ()
     by_month_day: frozenset[int] = frozenset()
     by_month: frozenset[int] = frozenset()
@@ -67,7 +73,8 @@ def parse_rule(text: str) -> Rule:
         freq=freq,
         interval=_number(parts.get("INTERVAL", "1"), INTERVAL_MAX),
         count=_number(parts["COUNT"], COUNT_MAX) if "COUNT" in parts else None,
-        until=_until(parts["UNTIL"]) if "UNTIL" in parts else None,
+        until=_until(parts["UNTIL"]).date() if "UNTIL" in parts else None,
+        until_time=_until(parts["UNTIL"]) if "T" in parts.get("UNTIL", "") else None,
         by_day=_by_day(parts["BYDAY"], freq) if "BYDAY" in parts else (),
         by_month_day=frozenset(_numbers(parts, "BYMONTHDAY", 31, negative=True)),
         by_month=frozenset(_numbers(parts, "BYMONTH", 12)),
@@ -114,12 +121,13 @@ def _by_day(text: str, freq: Freq) -> tuple[tuple[int, int], ...]:
     return tuple(days)
 
 
-def _until(text: str) -> date:
+def _until(text: str) -> datetime:
     match = _UNTIL.fullmatch(text)
     try:
         if match is None:
             raise ValueError("no date")
-        return date(int(match[1]), int(match[2]), int(match[3]))
+        day = datetime(int(match[1]), int(match[2]), int(match[3]), tzinfo=UTC if text.endswith("Z") else None)
+        return day if match[4] is None else day.replace(hour=int(match[5]), minute=int(match[6]), second=int(match[7]))
     except ValueError:
         raise _refuse() from None
 
@@ -136,13 +144,32 @@ def next_day(rule: Rule, day: date) -> date | None:
     """The first day after `day`, which counts as the rule's first; None when there is no other."""
     if rule.count == 1:
         return None
-    for days in _periods(rule, day):
-        for following in _chosen(rule, days):
-            if rule.until is not None and following > rule.until:
-                return None
-            if following > day:
-                return following
+    for following in _named(rule, day, day, _last_year(day)):
+        if rule.until is not None and following > rule.until:
+            return None
+        if following > day:
+            return following
     return None
+
+
+def named_days(rule: Rule, first: date, *, since: date, until: date) -> Iterator[date]:
+    """The days that a rule names from `since` to `until`, both included, in order; `first` is one of them in any case.
+
+    COUNT and UNTIL are not looked at. What lies before `since` costs nothing.
+    """
+    if since <= first <= until:
+        yield first
+    for day in _named(rule, first, max(since, first), min(until.year, YEAR_LAST)):
+        if day > until:
+            return
+        if day >= since and day > first:
+            yield day
+
+
+def _named(rule: Rule, first: date, since: date, last_year: int) -> Iterator[date]:
+    """In order, from the period of `since` on: some may be before it."""
+    for days in _periods(rule, first, since, last_year):
+        yield from _chosen(rule, days)
 
 
 def _chosen(rule: Rule, days: list[date]) -> list[date]:
@@ -152,26 +179,32 @@ def _chosen(rule: Rule, days: list[date]) -> list[date]:
     return [day for place, day in enumerate(days) if place in places]
 
 
-def _periods(rule: Rule, start: date) -> Iterator[list[date]]:
-    """The days of each day, week, month or year that the rule looks at, in order."""
+def _periods(rule: Rule, first: date, since: date, last_year: int) -> Iterator[list[date]]:
+    """The days of each day, week, month or year that the rule looks at, in order: counted from the one of `first`,
+    given from the one of `since` on, up to the end of `last_year`."""
     match rule.freq:
         case "DAILY":
-            return _daily(rule, start)
+            return _daily(rule, first, since, last_year)
         case "WEEKLY":
-            return _weekly(rule, start)
+            return _weekly(rule, first, since, last_year)
         case "MONTHLY":
-            return _monthly(rule, start)
+            return _monthly(rule, first, since, last_year)
         case "YEARLY":
-            return _yearly(rule, start)
+            return _yearly(rule, first, since, last_year)
 
 
 def _last_year(start: date) -> int:
-    return min(start.year + YEARS_LOOKED_AT, MAXYEAR - 1)
+    return min(start.year + YEARS_LOOKED_AT, YEAR_LAST)
 
 
-def _daily(rule: Rule, start: date) -> Iterator[list[date]]:
+def _skipped(distance: int, interval: int) -> int:
+    """How far to go, in whole intervals, without passing what is `distance` away."""
+    return max(0, distance // interval * interval)
+
+
+def _daily(rule: Rule, first: date, since: date, last_year: int) -> Iterator[list[date]]:
     weekdays = {weekday for _, weekday in rule.by_day}
-    day, last_year = start, _last_year(start)
+    day = first + timedelta(days=_skipped((since - first).days, rule.interval))
     while day.year <= last_year:
         if (
             _is_month(rule, day.month)
@@ -182,30 +215,35 @@ def _daily(rule: Rule, start: date) -> Iterator[list[date]]:
         day += timedelta(days=rule.interval)
 
 
-def _weekly(rule: Rule, start: date) -> Iterator[list[date]]:
-    weekdays = {weekday for _, weekday in rule.by_day} or {start.weekday()}
-    first = start.toordinal() - (start.weekday() - rule.week_start) % 7
-    last = date(_last_year(start), 12, 24).toordinal()
-    for week in range(max(first, 1), last, 7 * rule.interval):
-        days = [date.fromordinal(ordinal) for ordinal in range(week, week + 7)]
+def _weekly(rule: Rule, first: date, since: date, last_year: int) -> Iterator[list[date]]:
+    weekdays = {weekday for _, weekday in rule.by_day} or {first.weekday()}
+    week = first.toordinal() - (first.weekday() - rule.week_start) % 7
+    week += _skipped(since.toordinal() - week, 7 * rule.interval)
+    for start in range(max(week, 1), date(last_year, 12, 31).toordinal() + 1, 7 * rule.interval):
+        days = [date.fromordinal(ordinal) for ordinal in range(start, start + 7)]
         yield [day for day in days if day.weekday() in weekdays and _is_month(rule, day.month)]
 
 
-def _monthly(rule: Rule, start: date) -> Iterator[list[date]]:
-    last = (_last_year(start) + 1) * 12
-    for months in range(start.year * 12 + start.month - 1, last, rule.interval):
+def _monthly(rule: Rule, first: date, since: date, last_year: int) -> Iterator[list[date]]:
+    start = _month_number(first)
+    start += _skipped(_month_number(since) - start, rule.interval)
+    for months in range(start, (last_year + 1) * 12, rule.interval):
         year, month = months // 12, months % 12 + 1
-        yield _of_month(rule, year, month, start.day) if _is_month(rule, month) else []
+        yield _of_month(rule, year, month, first.day) if _is_month(rule, month) else []
 
 
-def _yearly(rule: Rule, start: date) -> Iterator[list[date]]:
+def _month_number(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _yearly(rule: Rule, first: date, since: date, last_year: int) -> Iterator[list[date]]:
     is_by_week = bool(rule.by_day) and not rule.by_month and not rule.by_month_day
-    months = sorted(rule.by_month) or (range(1, 13) if rule.by_month_day or rule.by_day else [start.month])
-    for year in range(start.year, _last_year(start) + 1, rule.interval):
+    months = sorted(rule.by_month) or (range(1, 13) if rule.by_month_day or rule.by_day else [first.month])
+    for year in range(first.year + _skipped(since.year - first.year, rule.interval), last_year + 1, rule.interval):
         if is_by_week:
             yield _named_in_year(rule, year)
         else:
-            yield [day for month in months for day in _of_month(rule, year, month, start.day)]
+            yield [day for month in months for day in _of_month(rule, year, month, first.day)]
 
 
 def _named_in_year(rule: Rule, year: int) -> list[date]:

@@ -1,0 +1,254 @@
+"""Calendar files (RFC 5545) to events as they stand in them: Google's, Outlook's and Apple's ways of writing included.
+
+A file comes from anywhere. Definitions of time zones are dropped unread: the library would work out their rules, which
+can be made to take for ever, and would keep them for other users' files. A zone is known by its name or not at all.
+Nothing is expanded here, and no rule is judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from icalendar import Component
+from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+
+from domain.errors import Invalid
+from domain.foreign_calendar import CalendarPage, ForeignEvent
+
+LINES_MAX = 50_000
+UID_CHARACTERS_MAX = 255
+ATTENDEES_READ_MAX = 1_000
+RULE_NOT_FOLLOWED = "RDATE"  # stands for what is more than one rule with exceptions; no rule reads like this
+
+_FOLD = re.compile(rb"\r?\n[ \t]")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_ZONE_BEGINS = re.compile(r"BEGIN:VTIMEZONE\s*", re.IGNORECASE)
+_ZONE_ENDS = re.compile(r"END:VTIMEZONE\s*", re.IGNORECASE)
+_ZONE_ID = re.compile(r"TZID(?:;[^:]*)?:(.*)", re.IGNORECASE)
+_ZONE_PLACE = re.compile(r"X-LIC-LOCATION(?:;[^:]*)?:(.*)", re.IGNORECASE)
+_EVENT_BEGINS = re.compile(r"BEGIN:VEVENT\s*", re.IGNORECASE)
+_TIMES = frozenset({"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID"})
+
+
+class _Unreadable(Exception):
+    """What an event says of its times makes no sense."""
+
+
+def read_calendar_file(data: bytes, *, events_max: int) -> CalendarPage:
+    """The events of a file, in its order. `unread` are the uids of those whose times can't be read, all parts of them.
+
+    Raises `Invalid`: no calendar file, or more events than `events_max`. Takes up to seconds of CPU: not for an event
+    loop.
+    """
+    lines, places = _lines(data)
+    if sum(1 for line in lines if _EVENT_BEGINS.fullmatch(line) is not None) > events_max:
+        raise Invalid(f"The file has more than {events_max} events. Split it.", code="calendar_file_too_large")
+    try:
+        calendars = Component.from_ical("\r\n".join(lines) + "\r\n", multiple=True)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        # The library has no error of its own for a file that is none.
+        raise _no_calendar() from error
+    if not calendars or any(calendar.name != "VCALENDAR" for calendar in calendars):
+        raise _no_calendar()
+    events: list[ForeignEvent] = []
+    unread: dict[str, None] = {}
+    for calendar in calendars:
+        of_calendar = _Zones(places, _text(calendar, "X-WR-TIMEZONE"))
+        is_cancelled = (_text(calendar, "METHOD") or "").upper() == "CANCEL"
+        for component in calendar.walk("VEVENT"):
+            uid = _uid(component)
+            try:
+                events.append(_event(component, uid, of_calendar, is_cancelled=is_cancelled))
+            except (_Unreadable, OverflowError, ValueError):
+                unread[uid] = None
+    return CalendarPage(events=tuple(event for event in events if event.uid not in unread), unread=tuple(unread))
+
+
+def _no_calendar() -> Invalid:
+    return Invalid("This is no calendar file: it does not read as iCalendar (RFC 5545).", code="calendar_file_invalid")
+
+
+def _lines(data: bytes) -> tuple[list[str], dict[str, str]]:
+    """Unfolded, without definitions of zones; and where those zones are, by their ids, as far as they say so.
+
+    Folds may lie within a character, so they go before decoding.
+    """
+    try:
+        text = _FOLD.sub(b"", data).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Invalid("The file is not UTF-8.", code="calendar_file_invalid") from None
+    kept: list[str] = []
+    places: dict[str, str] = {}
+    zone_id: str | None = None
+    is_zone = False
+    lines = _LINE_END.split(text)
+    if len(lines) > LINES_MAX:
+        raise Invalid(f"The file has more than {LINES_MAX} lines. Split it.", code="calendar_file_too_large")
+    for line in lines:
+        if _ZONE_BEGINS.fullmatch(line) is not None:
+            is_zone, zone_id = True, None
+        elif not is_zone:
+            kept.append(line)
+        elif _ZONE_ENDS.fullmatch(line) is not None:
+            is_zone = False
+        elif (named := _ZONE_ID.fullmatch(line)) is not None:
+            zone_id = named[1].strip()
+        elif (place := _ZONE_PLACE.fullmatch(line)) is not None and zone_id is not None:
+            places[zone_id] = place[1].strip()
+    return [line for line in kept if line.strip()], places
+
+
+# --- zones --------------------------------------------------------------------------------------------------------
+
+
+class _Zones:
+    """Names of zones as files have them, to IANA's. `usual` is the file's own for times without one."""
+
+    def __init__(self, places: Mapping[str, str], usual: str | None) -> None:
+        self._places = places
+        self._known: dict[str, str] = {}
+        self.usual = None if usual is None else self.named(usual)
+
+    def named(self, text: str) -> str:
+        """An IANA name where one can be made out, else `text`, which somebody will refuse."""
+        if text not in self._known:
+            path = text.strip('"/ ').split("/")
+            tries = [text, self._places.get(text, ""), WINDOWS_TO_OLSON.get(text, "")]
+            tries += ["/".join(path[-count:]) for count in (3, 2)]
+            self._known[text] = next((name for name in tries if _is_zone(name)), text)
+        return self._known[text]
+
+
+def _is_zone(name: str) -> bool:
+    if not 0 < len(name) <= 64:
+        return False
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+# --- events -------------------------------------------------------------------------------------------------------
+
+
+def _event(component: Any, uid: str, zones: _Zones, *, is_cancelled: bool) -> ForeignEvent:
+    if any(name.upper() in _TIMES for name, _ in component.errors):
+        raise _Unreadable
+    start, zone = _moment(component, "DTSTART", zones)
+    if start is None:
+        raise _Unreadable
+    end = _end(component, start, zone, zones)
+    # Outlook writes whole days as times from midnight to midnight.
+    if (_text(component, "X-MICROSOFT-CDO-ALLDAYEVENT") or "").upper() == "TRUE":
+        start, end = start.removesuffix("T00:00:00"), end.removesuffix("T00:00:00") if end else end
+    rule = _rule(component)
+    if rule is not None and start.endswith("Z"):
+        zone = "UTC"  # a series in UTC does not follow anybody's clock
+    replaces, _ = _moment(component, "RECURRENCE-ID", zones, on_clock_of=zone or "")
+    if "RANGE" in getattr(component.get("RECURRENCE-ID"), "params", {}):
+        raise _Unreadable
+    return ForeignEvent(
+        uid=uid,
+        title=_text(component, "SUMMARY") or "",
+        start=start,
+        end=end,
+        timezone=zone,
+        description=_text(component, "DESCRIPTION"),
+        location=_text(component, "LOCATION"),
+        attendees=tuple(map(_attendee, _all(component, "ATTENDEE")[:ATTENDEES_READ_MAX])),
+        recurrence=rule if replaces is None else None,
+        excluded=_excluded(component, zone, zones),
+        replaces=replaces,
+        is_cancelled=is_cancelled or (_text(component, "STATUS") or "").upper() == "CANCELLED",
+    )
+
+
+def _all(component: Any, name: str) -> list[Any]:
+    value = component.get(name)
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _text(component: Any, name: str) -> str | None:
+    values = _all(component, name)
+    return str(values[0]).replace("\0", "") if values else None
+
+
+def _uid(component: Any) -> str:
+    """A file without uids gets the same ones each time that it is read."""
+    uid = (_text(component, "UID") or "").strip()
+    if 0 < len(uid) <= UID_CHARACTERS_MAX:
+        return uid
+    said = uid or "\n".join(_text(component, name) or "" for name in ("SUMMARY", "DESCRIPTION", "LOCATION"))
+    begins = "" if uid else str(getattr(component.get("DTSTART"), "dt", ""))
+    return f"unnamed-{hashlib.sha256((begins + said).encode()).hexdigest()[:32]}"
+
+
+def _moment(
+    component: Any, name: str, zones: _Zones, *, on_clock_of: str | None = None
+) -> tuple[str | None, str | None]:
+    """As `ForeignEvent.start` has it, and its zone; None where there is none."""
+    values = _all(component, name)
+    if not values:
+        return None, None
+    if len(values) > 1:
+        raise _Unreadable
+    return _told(values[0], values[0].dt, zones, on_clock_of)
+
+
+def _told(value: Any, moment: Any, zones: _Zones, on_clock_of: str | None) -> tuple[str, str | None]:
+    """On the clock of `on_clock_of`, where that is another zone than its own, it is told in UTC."""
+    if not isinstance(moment, datetime):
+        if not isinstance(moment, date):
+            raise _Unreadable
+        return moment.isoformat(), None
+    zone_id = value.params.get("TZID")
+    wall = moment.replace(tzinfo=None)
+    if zone_id is None:
+        return wall.isoformat(timespec="seconds") + ("Z" if moment.tzinfo is not None else ""), zones.usual
+    zone = zones.named(str(zone_id))
+    if on_clock_of is None or zone == on_clock_of:
+        return wall.isoformat(timespec="seconds"), zone
+    if not _is_zone(zone):
+        raise _Unreadable
+    there = wall.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return there.replace(tzinfo=None).isoformat(timespec="seconds") + "Z", zone
+
+
+def _end(component: Any, start: str, zone: str | None, zones: _Zones) -> str | None:
+    end, _ = _moment(component, "DTEND", zones, on_clock_of=zone or "")
+    if end is not None:
+        return end
+    durations = _all(component, "DURATION")
+    if not durations:
+        return None
+    length = durations[0].dt
+    if len(durations) > 1 or not isinstance(length, timedelta):
+        raise _Unreadable
+    if "T" not in start:
+        return (date.fromisoformat(start) + length).isoformat()
+    wall = datetime.fromisoformat(start.removesuffix("Z")) + length
+    return wall.isoformat(timespec="seconds") + ("Z" if start.endswith("Z") else "")
+
+
+def _rule(component: Any) -> str | None:
+    rules = _all(component, "RRULE")
+    if len(rules) > 1 or _all(component, "RDATE") or _all(component, "EXRULE"):
+        return RULE_NOT_FOLLOWED
+    return rules[0].to_ical().decode().upper() if rules else None
+
+
+def _excluded(component: Any, zone: str | None, zones: _Zones) -> tuple[str, ...]:
+    return tuple(_told(listed, one.dt, zones, zone or "")[0] for listed in _all(component, "EXDATE") for one in listed.dts)
+
+
+def _attendee(address: Any) -> str:
+    mail = str(address)
+    mail = mail[7:] if mail[:7].lower() == "mailto:" else mail
+    name = str(address.params.get("CN", "")).strip('" ')
+    return f"{name} <{mail}>" if name and name != mail else mail
