@@ -42,7 +42,7 @@ from workers.extraction import (
 from workers.intents import wants_action
 from workers.llm.tokens import estimate_prompt_tokens, estimate_tokens
 from workers.prompts import Prompt
-from workers.redaction import hide, restore
+from workers.redaction import hide, restore_in_json
 from workers.restoring import restored
 from workers.salvage import salvaged, unquoted
 from workers.token_stream import TokenStream
@@ -290,18 +290,12 @@ class Answer:
             self.usage = self.usage + spent
         QUESTIONS.labels(kind, "answered").inc()
         self._hash.update(answer.text.encode("utf-8", "surrogatepass"))
-        # The values go into the middle of JSON, and a key or a password may have quotes in it.
-        return restore(answer.text, {name: _in_json(value) for name, value in placeholders.items()})
+        return restore_in_json(answer.text, placeholders)
 
     def _tokens_left(self, prompt: Prompt) -> int:
         """Of what the claim reserved for the answer: the budget of a day is never overdrawn by a second question."""
         used = 0 if self.usage is None else self.usage.total_tokens
         return prompt.tokens + prompt.request.max_tokens - used
-
-
-def _in_json(value: str) -> str:
-    """A text as it stands between the quotes of JSON."""
-    return msgspec.json.encode(value).decode()[1:-1]
 
 
 def _deed(kind: str, payload: Mapping[str, Json]) -> bytes:

@@ -7,6 +7,7 @@ for personal_data.py.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,11 @@ def redact(texts: Sequence[str], regions: Sequence[str] = ()) -> Redaction:
                 last = finding.end
         redacted.append("".join([*parts, text[last:]]))
     return Redaction(tuple(redacted), {name: value for (_, value), name in given.items()})
+
+
+def restore_in_json(text: str, placeholders: Mapping[str, str]) -> str:
+    """As `restore`, where the placeholders stand in the strings of a JSON text: a password may have quotes in it."""
+    return restore(text, {name: json.dumps(value, ensure_ascii=False)[1:-1] for name, value in placeholders.items()})
 
 
 def restore(text: str, placeholders: Mapping[str, str]) -> str:

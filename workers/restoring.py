@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import cast
 
 from domain.ports import ModelError, ModelEvent, TextDelta, ToolCall
-from workers.redaction import begun_at, restore
+from workers.redaction import begun_at, restore, restore_in_json
 
 
 class Restorer:
@@ -64,4 +64,4 @@ async def restored(
 
 
 def _restored_call(call: ToolCall, placeholders: Mapping[str, str]) -> ToolCall:
-    return replace(call, arguments=restore(call.arguments, placeholders))
+    return replace(call, arguments=restore_in_json(call.arguments, placeholders))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.ports import ModelError, ModelEvent, ModelFinished, TextDelta, ToolCall
 from domain.values import ModelUsage
 from workers.personal_data import KINDS
-from workers.redaction import begun_at, cut, hide, redact, restore
+from workers.redaction import begun_at, cut, hide, redact, restore, restore_in_json
 from workers.restoring import Restorer, restored
 
 VALUES = (
@@ -240,3 +240,8 @@ async def test_closing_closes_the_model() -> None:
     assert await anext(events) == TextDelta("a")
     await events.aclose()
     assert source.is_closed
+
+
+def test_a_value_with_quotes_is_restored_into_the_arguments_of_a_call() -> None:
+    value = 'to"ken\\1'
+    assert msgspec.json.decode(restore_in_json('{"notes": "use [KEY_1]"}', {"[KEY_1]": value})) == {"notes": f"use {value}"}
