@@ -132,7 +132,7 @@ class ConversationsOut(Answer):
 
 
 class TaskOut(Answer):
-    """`due` is local wall time in `timezone`; `dueAt` is its instant."""
+    """`due` is local wall time in `timezone`; `dueAt` is its instant, `remindedAt` the one last reminded of."""
 
     id: str = Field(examples=["t_9b1e7d"])
     title: str = Field(examples=["Send budget"])
@@ -147,6 +147,7 @@ class TaskOut(Answer):
     assignee: str | None
     createdFrom: str | None = Field(description="The message that it came from.")
     createdAt: Time
+    remindedAt: Time | None
     version: Version
 
 

@@ -15,6 +15,7 @@ from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from api import (
+    calendar,
     completions,
     conversations,
     health,
@@ -70,6 +71,10 @@ HANDLERS = [
     notes.add_note,
     notes.list_notes,
     notes.delete_note,
+    calendar.set_event,
+    calendar.list_events,
+    calendar.remove_event,
+    calendar.import_file,
     preferences.list_preferences,
     preferences.set_preference,
     plans.get_plan,

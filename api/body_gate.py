@@ -61,9 +61,7 @@ BODY_RULES: Mapping[str, BodyRule] = {
     "/api/v1/actions/{id}/reject": _OPTIONAL,
     "/api/v1/travel/{workflow_id}/select/{flight_id}": _OPTIONAL,
     "/api/v1/notes": BodyRule(bytes_max=DOCUMENT_BYTES_MAX),
-    "/api/v1/calendar/import": BodyRule(
-        kind="raw", bytes_max=DOCUMENT_BYTES_MAX, media_types=(b"text/calendar", b"multipart/form-data"), json_too=True
-    ),
+    "/api/v1/calendar/import": BodyRule(kind="raw", bytes_max=DOCUMENT_BYTES_MAX, media_types=(b"text/calendar",)),
     "/api/v1/voice-upload": BodyRule(
         kind="stream",
         bytes_max=AUDIO_BYTES_MAX + FRAMING_BYTES_MAX,

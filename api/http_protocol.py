@@ -15,6 +15,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.client import ABORT_EXTENSION
+from api.gathered_writes import GatheredWrites
 from api.headers import complete
 from api.problems import Problem
 from domain.ports import NewId
@@ -46,42 +47,6 @@ def strict_http_protocol(new_id: NewId, limits: WireLimits) -> Callable[..., asy
     return partial(StrictHttpProtocol, new_id, limits)
 
 
-class _HeldHead:
-    """A transport for one answer: its head waits for the body that nearly always follows at once, and both go out in
-    one system call and one packet. When none follows the head goes alone, at the end of this turn of the loop."""
-
-    __slots__ = ("_held", "_holds", "_loop", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._holds = True
-        self._held: bytes | None = None
-
-    def write(self, data: bytes) -> None:
-        if self._held is not None:
-            data = self._held + data
-            self._held = None
-        elif self._holds:
-            self._holds = False
-            self._held = data
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-    def _flush(self) -> None:
-        if self._held is not None:
-            self._transport.write(self._held)
-            self._held = None
-
-
 class StrictHttpProtocol(HttpToolsProtocol):
     """Refuses with 400, 408 or 431 and closes.
 
@@ -102,7 +67,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
         self._refusal = _MALFORMED
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", GatheredWrites(transport, self.loop)))
         self._start_clock(self._limits.head_seconds_max)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -145,10 +110,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._stop_clock()
         self.scope["extensions"] = {ABORT_EXTENSION: self.transport.abort}  # type: ignore[dict-item]
-        earlier = self.cycle
         super().on_headers_complete()
-        if self.cycle is not earlier:  # a WebSocket's request gets no cycle
-            self.cycle.transport = cast("asyncio.Transport", _HeldHead(self.transport, self.loop))
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

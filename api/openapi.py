@@ -45,6 +45,9 @@ QUERY_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "tag": ({"type": "string"}, "Only what has this tag."),
     "due_from": ({"type": "string"}, "Due at this YYYY-MM-DD or YYYY-MM-DDTHH:MM or later, in the task's own zone."),
     "due_to": ({"type": "string"}, "Due then or earlier; a date covers its whole day."),
+    "from": ({"type": "string"}, "YYYY-MM-DD or YYYY-MM-DDTHH:MM, with or without an offset or Z; today otherwise."),
+    "to": ({"type": "string"}, "Likewise, and not included; 31 days later otherwise."),
+    "timezone": ({"type": "string"}, "The IANA zone of times without an offset; the user's otherwise."),
     "archived": ({"type": "boolean"}, "Only those that are archived, or that are not."),
 }
 _IDEMPOTENCY_KEY = {
@@ -93,7 +96,7 @@ def openapi_config(version: str, *, extra_paths: Mapping[str, Any] | None = None
         components=Components(
             security_schemes={"token": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
         ),
-        tags=[Tag(name="chat"), Tag(name="tasks"), Tag(name="memory")],
+        tags=[Tag(name="chat"), Tag(name="tasks"), Tag(name="memory"), Tag(name="calendar")],
         use_handler_docstrings=True,
     )
 

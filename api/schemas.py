@@ -64,6 +64,27 @@ class TaskIn(Body):
     task: TaskFields
 
 
+class CalendarEventIn(Body):
+    """Without `id` a new event, which needs a title and a start. With it, what is left out stays and null clears.
+
+    Times have an offset or `Z`, or are on the clock of `timezone` (the user's zone otherwise); dates are whole days,
+    the end not included. `excluded` are starts of a series at which it does not happen.
+    """
+
+    id: ObjectId | None = None
+    title: str | None = Field(default=None, max_length=limits.TITLE_CHARACTERS_MAX, examples=["Paris trip"])
+    start: str | None = Field(default=None, max_length=40, examples=["2025-05-10T08:00:00Z"])
+    end: str | None = Field(default=None, max_length=40, examples=["2025-05-15T22:00:00Z"])
+    timezone: str | None = Field(default=None, max_length=64, examples=["Europe/Paris"])
+    description: str | None = Field(
+        default=None, max_length=limits.CALENDAR_TEXT_CHARACTERS_MAX, examples=["Business trip to Paris"]
+    )
+    location: str | None = Field(default=None, max_length=limits.TITLE_CHARACTERS_MAX)
+    attendees: list[str] | None = Field(default=None, max_length=limits.ATTENDEES_MAX)
+    recurrence: str | None = Field(default=None, max_length=200, examples=["FREQ=WEEKLY;BYDAY=MO"])
+    excluded: list[str] | None = Field(default=None, max_length=limits.CALENDAR_EXCEPTIONS_MAX)
+
+
 class PinIn(Body):
     type: Literal["fact", "preference", "tag"] = Field(examples=["preference"])
     key: Key = Field(examples=["favorite_airport"])

@@ -123,6 +123,7 @@ def _task(outcome: Outcome, task_id: str) -> dict[str, Any]:
         state.task,
         created_from=state.created_from,
         created_at_ms=state.created_at_ms,
+        reminded_ms=state.reminded_ms,
         version=state.version,
     )
 

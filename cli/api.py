@@ -14,6 +14,7 @@ from api.app import OpenApi, open_api
 from api.health import Part
 from api.server import Server, server_config_from_settings
 from domain.errors import Unavailable
+from infra import garbage
 from infra.clock import system_clock
 from infra.ids import new_id
 from infra.keys import MasterKeyError
@@ -63,7 +64,12 @@ async def _run(settings: Settings, port: int) -> bool:
 async def _serve(opened: OpenApi, settings: Settings, port: int) -> bool:
     """Whether it ended because it was told to. The server takes the signals from here on."""
     config = server_config_from_settings(opened.app, replace(settings, port=port), new_id)
-    server = Server(config, opened.streams.drain, lambda: click.echo(f"ready api http://{settings.host}:{server.port}"))
+
+    def tell_ready() -> None:
+        garbage.set_aside_what_stays()
+        click.echo(f"ready api http://{settings.host}:{server.port}")
+
+    server = Server(config, opened.streams.drain, tell_ready)
     serving = asyncio.create_task(server.serve())
     await asyncio.wait([serving, opened.feed], return_when=asyncio.FIRST_COMPLETED)
     feed_ended = opened.feed.done()

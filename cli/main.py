@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import click
 
+from infra import garbage
 from infra.settings import SettingsError
 
 
@@ -50,7 +51,8 @@ class LazyGroup(click.Group):
         entry = available().get(cmd_name)
         if entry is None:
             return None
-        command = getattr(import_module(entry.module), entry.function)
+        with garbage.imports():
+            command = getattr(import_module(entry.module), entry.function)
         assert isinstance(command, click.Command)
         return command
 

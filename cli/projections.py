@@ -15,9 +15,10 @@ import uvloop
 
 from cli.progress import WorkProgress
 from domain.errors import Unavailable
+from infra import garbage
 from infra.clock import system_clock
 from infra.codec import CorruptEvent
-from infra.event_store import open_event_log
+from infra.event_store import BACKGROUND_GATHER_SECONDS, open_event_log
 from infra.ids import new_id
 from infra.leases import PostgresLeaders
 from infra.postgres import conninfo, open_pool
@@ -160,10 +161,13 @@ async def _run(settings: Settings) -> bool:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_pool(settings, "projections", size=2) as pool, open_event_log(settings, pool) as log:
+    async with (
+        open_pool(settings, "projections", size=2) as pool,
+        open_event_log(settings, pool, gather_seconds=BACKGROUND_GATHER_SECONDS) as log,
+    ):
         queries = Queries(pool)
         projector = Projector(log, queries, PostgresLeaders(queries, new_id()), system_clock(settings), settings)
-        running = asyncio.create_task(projector.run(lambda: click.echo("ready projections")))
+        running = asyncio.create_task(projector.run(_tell_ready))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -172,3 +176,8 @@ async def _run(settings: Settings) -> bool:
             task.cancel()
         await asyncio.gather(running, stopped, return_exceptions=True)
     return stop.is_set()
+
+
+def _tell_ready() -> None:
+    garbage.set_aside_what_stays()
+    click.echo("ready projections")

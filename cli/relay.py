@@ -9,9 +9,10 @@ import sys
 import click
 import uvloop
 
+from infra import garbage
 from infra.bus import NatsBus
 from infra.clock import system_clock
-from infra.event_store import open_event_log
+from infra.event_store import BACKGROUND_GATHER_SECONDS, open_event_log
 from infra.ids import new_id
 from infra.leases import PostgresLeaders
 from infra.postgres import open_pool
@@ -41,10 +42,13 @@ async def _run(settings: Settings) -> bool:
     bus = NatsBus(settings, name="relay")
     await bus.start()
     try:
-        async with open_pool(settings, "relay") as pool, open_event_log(settings, pool) as log:
+        async with (
+            open_pool(settings, "relay") as pool,
+            open_event_log(settings, pool, gather_seconds=BACKGROUND_GATHER_SECONDS) as log,
+        ):
             leaders = PostgresLeaders(Queries(pool), owner=new_id())
             publisher = Relay(log, await bus.fact_stream(), leaders, system_clock(settings), settings)
-            running = asyncio.create_task(publisher.run(lambda: click.echo("ready relay")))
+            running = asyncio.create_task(publisher.run(_tell_ready))
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
@@ -55,3 +59,8 @@ async def _run(settings: Settings) -> bool:
     finally:
         await bus.close()
     return stop.is_set()
+
+
+def _tell_ready() -> None:
+    garbage.set_aside_what_stays()
+    click.echo("ready relay")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import click
 import uvloop
@@ -14,13 +15,18 @@ import uvloop
 from commands.write_side import WriteSide, open_write_side, run_feed
 from domain.errors import Unavailable
 from domain.ports import Bus, LanguageModel
+from infra import garbage
 from infra.bus import NatsBus
+from infra.calendar_mcp import calendar_of
+from infra.event_store import BACKGROUND_GATHER_SECONDS
 from infra.ids import new_id
 from infra.keys import MasterKeyError
+from infra.leases import PostgresLeaders
 from infra.settings import Settings
 from infra.telemetry import configure_logging, get_logger, serve_metrics
 from infra.tracking import Tracking
 from infra.work import PostgresSegments, PostgresWorkQueue
+from workers.calendar_sync import CalendarSync
 from workers.consumer import Consumer
 from workers.desk import Desk
 from workers.llm import make_model
@@ -56,6 +62,7 @@ async def _run(settings: Settings) -> bool:
         async with open_worker(settings, model, stop) as (consumer, feed):
             if stop.is_set():
                 return True
+            garbage.set_aside_what_stays()
             click.echo("ready worker")
             checked = asyncio.create_task(_check(model))
             stopped = asyncio.create_task(stop.wait())
@@ -80,11 +87,11 @@ async def open_worker(
     await bus.start()
     try:
         # Nobody has to be woken for what our own appends leave waiting: we look at the state that they produced.
-        async with open_write_side(settings, "worker") as side:
+        async with open_write_side(settings, "worker", gather_seconds=BACKGROUND_GATHER_SECONDS) as side:
             await _verify_keys(side, stop)
             consumer = make_consumer(side, bus, model)
             side.feed.add(consumer)
-            async with run_feed(side) as feed, run_retention(side):
+            async with run_feed(side) as feed, run_retention(side), run_calendar_sync(side):
                 if not stop.is_set():
                     await consumer.start()
                 yield consumer, feed
@@ -102,7 +109,34 @@ async def run_retention(side: WriteSide) -> AsyncIterator[None]:
         segments=PostgresSegments(side.queries),
         segment_seconds=side.settings.segment_retention_seconds,
     )
-    task = asyncio.create_task(retention.run(), name="retention")
+    async with _beside(retention.run(), "retention"):
+        yield
+
+
+@asynccontextmanager
+async def run_calendar_sync(side: WriteSide) -> AsyncIterator[None]:
+    """Keep in step with another calendar, where one is set, for as long as the block runs."""
+    settings = side.settings
+    if not settings.calendar_mcp:
+        yield
+        return
+    sync = CalendarSync(
+        reader=calendar_of(settings.calendar_mcp),
+        handler=side.handler,
+        keyring=side.keyring,
+        leaders=PostgresLeaders(side.queries, owner=new_id()),
+        clock=side.clock,
+        issuer=settings.auth_issuer[0] if settings.auth_issuer else "",
+        sub=settings.calendar_user,
+        every_seconds=settings.calendar_sync_minutes * 60,
+    )
+    async with _beside(sync.run(), "calendar sync"):
+        yield
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    task = asyncio.create_task(work, name=name)
     try:
         yield
     finally:

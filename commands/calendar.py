@@ -107,13 +107,30 @@ def import_calendar(command: ImportCalendar, brain: Brain, context: CommandConte
 
 
 def sync_calendar(command: SyncCalendar, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+    gone = _gone(command, brain)
     events: list[BrainEvent] = []
-    if command.is_complete:
-        there = {*command.entries, *command.unread}
-        for calendar_id, state in brain.calendar.items():
-            if state.source == "google" and calendar_id not in there and _touches(command, state.entry):
-                events += _removed(calendar_id, state, brain, context)
-    return [*events, *_merged(command.entries, "google", brain, context, removed=len(events))]
+    for calendar_id in gone:
+        events += _removed(calendar_id, brain.calendar[calendar_id], brain, context)
+    return [*events, *_merged(command.entries, "google", brain, context, removed=len(gone))]
+
+
+def is_in_step(command: SyncCalendar, brain: Brain) -> bool:
+    """Whether the command would change nothing."""
+    known = brain.calendar
+    is_known = (calendar_id in known and known[calendar_id].entry == e for calendar_id, e in command.entries.items())
+    return all(is_known) and not _gone(command, brain)
+
+
+def _gone(command: SyncCalendar, brain: Brain) -> list[str]:
+    """What the other calendar would have listed, and did not."""
+    if not command.is_complete:
+        return []
+    there = {*command.entries, *command.unread}
+    return [
+        calendar_id
+        for calendar_id, state in brain.calendar.items()
+        if state.source == "google" and calendar_id not in there and _touches(command, state.entry)
+    ]
 
 
 def _touches(window: SyncCalendar, entry: CalendarEntry) -> bool:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from commands.calendar_times import Placed, moved_past_gap, read_time
-from commands.preferences import check_timezone
+from commands.preference_values import check_timezone
 from domain import limits
 from domain.errors import Invalid
 from domain.occurrences import between, last_start, later

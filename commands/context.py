@@ -22,13 +22,22 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandContext:
-    """`command_id` is a UUID; the same command sent again has the same one, and so makes the same ids."""
+    """`command_id` is a UUID; the same command sent again has the same one, and so makes the same ids.
+
+    `user_offset_ms` is how far the users' clock is ahead of event times: 0 unless MICROCOS_NOW is set.
+    """
 
     user_id: str
     command_id: str
     now_ms: int
+    user_offset_ms: int = 0
     origin: Origin = "user"
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def user_now_ms(self) -> int:
+        """The wall time that users' "today", and what is due, is read from."""
+        return self.now_ms + self.user_offset_ms
 
     def new_id(self, prefix: str, ordinal: int = 0) -> str:
         """`<prefix>_<32 hex>`: UUIDv5 of (user, command, prefix, ordinal)."""

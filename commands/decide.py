@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import assert_never
 
 from commands.actions import RunAction, run_action
+from commands.calendar import (
+    ImportCalendar,
+    RemoveCalendarEvent,
+    SetCalendarEvent,
+    SyncCalendar,
+    import_calendar,
+    remove_calendar_event,
+    set_calendar_event,
+    sync_calendar,
+)
 from commands.context import CommandContext
 from commands.conversations import ChangeConversation, DeleteConversation, change_conversation, delete_conversation
 from commands.memory import ForgetMemory, PinMemory, forget_memory, pin_memory
@@ -19,6 +29,7 @@ from commands.messages import (
 from commands.notes import AddNote, DeleteNote, add_note, delete_note
 from commands.plans import SetPlan, set_plan
 from commands.preferences import SetPreference, set_preference
+from commands.reminders import FireReminder, fire_reminder
 from commands.replies import (
     CompleteReply,
     EndReplyByTakeover,
@@ -47,6 +58,7 @@ from commands.travel import (
     select_flight,
     start_flight_search,
 )
+from commands.wishes import FireWish, fire_wish
 from domain.brain import Brain
 from domain.errors import Gone
 from domain.events import BrainEvent
@@ -70,10 +82,16 @@ Command = (
     | AddNote
     | DeleteNote
     | SetPreference
+    | FireReminder
+    | FireWish
     | SetPlan
     | StartFlightSearch
     | KeepFlights
     | SelectFlight
+    | SetCalendarEvent
+    | RemoveCalendarEvent
+    | ImportCalendar
+    | SyncCalendar
     | OpenSession
     | CloseSession
     | ChangeConversation
@@ -116,6 +134,10 @@ def decide(command: Command, brain: Brain, context: CommandContext) -> list[Brai
             return delete_note(command, brain, context)
         case SetPreference():
             return set_preference(command, brain, context)
+        case FireReminder():
+            return fire_reminder(command, brain, context)
+        case FireWish():
+            return fire_wish(command, brain, context)
         case SetPlan():
             return set_plan(command, brain, context)
         case StartFlightSearch():
@@ -124,6 +146,14 @@ def decide(command: Command, brain: Brain, context: CommandContext) -> list[Brai
             return keep_flights(command, brain, context)
         case SelectFlight():
             return select_flight(command, brain, context)
+        case SetCalendarEvent():
+            return set_calendar_event(command, brain, context)
+        case RemoveCalendarEvent():
+            return remove_calendar_event(command, brain, context)
+        case ImportCalendar():
+            return import_calendar(command, brain, context)
+        case SyncCalendar():
+            return sync_calendar(command, brain, context)
         case OpenSession():
             return open_new_session(command, brain, context)
         case CloseSession():

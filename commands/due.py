@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from commands.phrase_words import WEEKDAYS
-from commands.preferences import check_timezone
+from commands.preference_values import check_timezone
 from domain.errors import Invalid
 from domain.recurrence import counted_down, next_day, parse_rule
 from domain.values import Task

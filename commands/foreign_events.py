@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from commands.calendar_entries import check_entry, check_length, with_series
 from commands.calendar_times import Placed, moved_past_gap, read_time
-from commands.preferences import check_timezone
+from commands.preference_values import check_timezone
 from domain import limits
 from domain.errors import Invalid
 from domain.foreign_calendar import ForeignEvent

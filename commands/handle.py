@@ -186,10 +186,12 @@ class CommandHandler:
     ) -> Handled:
         brain = await self._states.load(user_id)
         for _ in range(CONFLICTS_MAX):
+            now_ms = self._clock.now_ms()
             context = CommandContext(
                 user_id=user_id,
                 command_id=command_id,
-                now_ms=max(self._clock.now_ms(), brain.last_at_ms),
+                now_ms=max(now_ms, brain.last_at_ms),
+                user_offset_ms=self._clock.user_now_ms() - now_ms,
                 origin=request.origin,
                 limits=self._limits,
             )

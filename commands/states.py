@@ -18,6 +18,7 @@ from domain.values import REDACTED
 from infra import codec
 from infra.keys import Keyring
 
+PAGE_EVENTS = 5_000
 SNAPSHOT_NAME = f"Brain.{BRAIN_SCHEMA}"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Brain).decode
@@ -50,9 +51,12 @@ class States:
     async def refresh(self, user_id: str) -> Brain:
         """The state folded up to the stream's head, whatever the cache held."""
         brain = self._brains.get(user_id) or await self._from_snapshot(user_id)
-        while rows := await self._log.read_stream(user_id, after=brain.version):
-            for fact in await self._keyring.open_events(user_id, rows):
+        is_behind = True
+        while is_behind:
+            rows = await self._log.read_stream(user_id, after=brain.version, limit=PAGE_EVENTS)
+            for fact in await self._keyring.open_events(user_id, rows) if rows else []:
                 brain = evolve(brain, fact)
+            is_behind = len(rows) == PAGE_EVENTS  # a page that is not full ends at the head, as it was then
         self.put(user_id, brain)
         return brain
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from commands.context import CommandContext
 from commands.due import next_occurrence, resolve_task
+from commands.reminders import remind_at
 from domain import limits
 from domain.brain import Brain, TaskState
 from domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
@@ -60,7 +61,14 @@ def create_task(command: CreateTask, brain: Brain, context: CommandContext, *, o
     task = resolve_task(command.task, brain.timezone)
     check_task(task)
     _check_room(brain)
-    return [TaskCreated(task_id=context.new_id("t", ordinal), created_from=command.created_from, content=task)]
+    return [
+        TaskCreated(
+            task_id=context.new_id("t", ordinal),
+            created_from=command.created_from,
+            remind_at_ms=remind_at(task, None, context.user_now_ms),
+            content=task,
+        )
+    ]
 
 
 def change_task(command: TaskChange, brain: Brain, context: CommandContext) -> list[BrainEvent]:
@@ -74,20 +82,20 @@ def change_task(command: TaskChange, brain: Brain, context: CommandContext) -> l
         )
     match command:
         case UpdateTask():
-            return _update(command, known, brain)
+            return _update(command, known, brain, context.user_now_ms)
         case CompleteTask():
-            return _complete(command, known)
+            return _complete(command, known, context.user_now_ms)
         case ReopenTask():
             if known.task.status == "open":
                 return []
             _check_room(brain)
             reopened = replace(known.task, status="open")
-            return [_event(TaskReopened, command.task_id, known, reopened)]
+            return [_changed(TaskReopened, command.task_id, known, reopened, context.user_now_ms)]
         case DeleteTask():
             return [TaskDeleted(task_id=command.task_id)]
 
 
-def _update(command: UpdateTask, known: TaskState, brain: Brain) -> list[BrainEvent]:
+def _update(command: UpdateTask, known: TaskState, brain: Brain, now_ms: int) -> list[BrainEvent]:
     patch = dict(command.patch)
     status: Literal["open", "done"] = "done" if patch.pop("status", known.task.status) == "done" else "open"
     if "tags" in patch:
@@ -97,31 +105,50 @@ def _update(command: UpdateTask, known: TaskState, brain: Brain) -> list[BrainEv
     task = resolve_task(replace(known.task, **patch), brain.timezone)
     check_task(task)
     if status == "done" and known.task.status == "open" and (following := next_occurrence(task)) is not None:
-        return [_event(TaskUpdated, command.task_id, known, following)]
+        return [_changed(TaskUpdated, command.task_id, known, following, now_ms)]
     events: list[BrainEvent] = []
     if task != known.task:
-        events.append(_event(TaskUpdated, command.task_id, known, task))
+        events.append(_changed(TaskUpdated, command.task_id, known, task, now_ms))
     if status != known.task.status:
         if status == "open":
             _check_room(brain)
-        kind = TaskCompleted if status == "done" else TaskReopened
-        events.append(_event(kind, command.task_id, known, replace(task, status=status)))
+            reopened = replace(task, status="open")
+            events.append(_changed(TaskReopened, command.task_id, known, reopened, now_ms))
+        else:
+            events.append(_completed(command.task_id, known, task))
     return events
 
 
-def _complete(command: CompleteTask, known: TaskState) -> list[BrainEvent]:
+def _complete(command: CompleteTask, known: TaskState, now_ms: int) -> list[BrainEvent]:
     if known.task.status == "done":
         return []
     following = next_occurrence(known.task)
     if following is not None:
-        return [_event(TaskUpdated, command.task_id, known, following)]
-    return [_event(TaskCompleted, command.task_id, known, replace(known.task, status="done"))]
+        return [_changed(TaskUpdated, command.task_id, known, following, now_ms)]
+    return [_completed(command.task_id, known, known.task)]
 
 
-def _event(
-    kind: type[TaskUpdated] | type[TaskCompleted] | type[TaskReopened], task_id: str, known: TaskState, task: Task
+def _changed(
+    kind: type[TaskUpdated] | type[TaskReopened], task_id: str, known: TaskState, task: Task, now_ms: int
 ) -> BrainEvent:
-    return kind(task_id=task_id, created_from=known.created_from, created_at_ms=known.created_at_ms, content=task)
+    return kind(
+        task_id=task_id,
+        created_from=known.created_from,
+        created_at_ms=known.created_at_ms,
+        remind_at_ms=remind_at(task, known, now_ms),
+        reminded_ms=known.reminded_ms,
+        content=task,
+    )
+
+
+def _completed(task_id: str, known: TaskState, task: Task) -> BrainEvent:
+    return TaskCompleted(
+        task_id=task_id,
+        created_from=known.created_from,
+        created_at_ms=known.created_at_ms,
+        reminded_ms=known.reminded_ms,
+        content=replace(task, status="done"),
+    )
 
 
 def _check_room(brain: Brain) -> None:

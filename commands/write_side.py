@@ -37,14 +37,21 @@ class WriteSide:
 
 @asynccontextmanager
 async def open_write_side(
-    settings: Settings, application_name: str, *, wake: Callable[[str], None] = lambda user_id: None
+    settings: Settings,
+    application_name: str,
+    *,
+    wake: Callable[[str], None] = lambda user_id: None,
+    gather_seconds: float = 0.0,
 ) -> AsyncIterator[WriteSide]:
-    """Open for as long as the block runs; Postgres may be away when it opens.
+    """Open for as long as the block runs; Postgres may be away when it opens. `gather_seconds`: as `open_event_log`.
 
     The feed begins to follow the log when `run_feed` is entered, once all listeners are there.
     """
     clock = system_clock(settings)
-    async with open_pool(settings, application_name) as pool, open_event_log(settings, pool) as log:
+    async with (
+        open_pool(settings, application_name) as pool,
+        open_event_log(settings, pool, gather_seconds=gather_seconds) as log,
+    ):
         queries = Queries(pool)
         keyring = Keyring(
             PostgresKeyStore(queries),

@@ -28,7 +28,7 @@ from domain.values import (
     Wish,
 )
 
-BRAIN_SCHEMA = 2
+BRAIN_SCHEMA = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +82,14 @@ class ActionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState:
-    """`reminded_ms` is the due instant at which the reminder fired last."""
+    """`remind_at_ms` is the instant at which its reminder is to fire, None where none is; `reminded_ms` the one for
+    which it fired last."""
 
     task: Task
     created_from: str | None
     created_at_ms: int
     version: int
+    remind_at_ms: int | None = None
     reminded_ms: int | None = None
 
 

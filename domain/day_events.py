@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.values import Budget, CalendarEntry, CalendarSource, Plan, Redacted, Wish
+from domain.values import Budget, CalendarEntry, CalendarSource, Plan, Redacted, Task, Wish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +52,19 @@ class CalendarEventRemoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReminderFired:
-    """The task came due at `due_at_ms`. `message_id` is the message that told the user, if they wished for one."""
+    """The task came due at `due_at_ms`, and changed nothing but that the user was reminded of it.
+
+    `remind_at_ms` is when a recurring one fires next. `message_id` is the message that told the user, if they wished
+    for one.
+    """
 
     task_id: str
     due_at_ms: int
+    remind_at_ms: int | None = None
     message_id: str | None = None
+    created_from: str | None
+    created_at_ms: int
+    content: Task | Redacted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from domain import limits
-from domain.brain import Brain, CalendarState, PlanState
+from domain.brain import Brain, CalendarState, PlanState, TaskState
 from domain.copying import drop, put, with_changes
 from domain.events import (
     BudgetWarned,
@@ -56,15 +54,20 @@ def _without_past(calendar: dict[str, CalendarState], before_ms: int) -> dict[st
     }
 
 
-def fold_due(brain: Brain, event: ReminderFired | WishScheduled | BudgetWarned) -> Brain:
+def fold_due(brain: Brain, event: ReminderFired | WishScheduled | BudgetWarned, fact: Fact) -> Brain:
     match event:
         case ReminderFired():
-            known = brain.tasks.get(event.task_id)
-            if known is None:
+            if event.content is REDACTED:
                 return brain
-            return with_changes(
-                brain, tasks={**brain.tasks, event.task_id: replace(known, reminded_ms=event.due_at_ms)}
+            reminded = TaskState(
+                task=event.content,
+                created_from=event.created_from,
+                created_at_ms=event.created_at_ms,
+                version=fact.meta.end_version,
+                remind_at_ms=event.remind_at_ms,
+                reminded_ms=event.due_at_ms,
             )
+            return with_changes(brain, tasks={**brain.tasks, event.task_id: reminded})
         case WishScheduled():
             wishes = {wish: at_ms for wish, at_ms in brain.wishes.items() if wish != event.wish}
             if event.at_ms is not None:

@@ -24,8 +24,8 @@ from domain.events import (
     VoiceJobStarted,
     WishScheduled,
 )
-from domain.shapes import utc
-from domain.values import REDACTED, Json
+from domain.shapes import task_json, utc
+from domain.values import REDACTED, Json, Task
 
 CalendarChange = CalendarEventAdded | CalendarEventChanged | CalendarEventRemoved
 DueEvent = ReminderFired | WishScheduled | BudgetWarned
@@ -57,7 +57,7 @@ def day_frame(event: DayEvent, fact: Fact) -> Named | None:
         case CalendarEventAdded() | CalendarEventChanged() | CalendarEventRemoved():
             return _calendar_frame(event, fact)
         case ReminderFired() | WishScheduled() | BudgetWarned():
-            return _due_frame(event)
+            return _due_frame(event, fact)
         case (
             TripDetected()
             | TripForgotten()
@@ -90,10 +90,11 @@ def _calendar_frame(event: CalendarChange, fact: Fact) -> Named:
     return name, {**cause(fact), "eventId": event.calendar_id, "calendarEvent": shape}
 
 
-def _due_frame(event: DueEvent) -> Named | None:
+def _due_frame(event: DueEvent, fact: Fact) -> Named | None:
     match event:
         case ReminderFired():
             data: dict[str, Json] = {"taskId": event.task_id, "dueAt": utc(event.due_at_ms)}
+            data["task"] = None if event.content is REDACTED else _reminded_task(event, event.content, fact)
             if event.message_id is not None:
                 data["messageId"] = event.message_id
             return "reminder.due", data
@@ -103,18 +104,38 @@ def _due_frame(event: DueEvent) -> Named | None:
             return "limit.warning", {"budget": event.budget, "used": event.used, "limit": event.limit}
 
 
+def _reminded_task(event: ReminderFired, task: Task, fact: Fact) -> dict[str, Json]:
+    return task_json(
+        event.task_id,
+        task,
+        created_from=event.created_from,
+        created_at_ms=event.created_at_ms,
+        reminded_ms=event.due_at_ms,
+        version=fact.meta.end_version,
+    )
+
+
 def _travel_frame(event: TravelEvent, fact: Fact) -> Named | None:
     why = cause(fact)
     match event:
         case TripDetected():
-            ids = {"travelEventId": event.travel_event_id, "workflowId": event.workflow_id}
+            ids = {
+                "travelEventId": event.travel_event_id,
+                "workflowId": event.workflow_id,
+                "eventId": event.calendar_id,
+            }
             if event.content is REDACTED:
                 return "travel.detected", {**why, **ids, "redacted": True}
             trip = event.content
             dates = {"destination": trip.destination, "departureDate": trip.departure_date}
             return "travel.detected", {**why, **ids, **dates}
         case TripForgotten():
-            return "travel.deleted", {"travelEventId": event.travel_event_id, "workflowId": event.workflow_id}
+            ids = {
+                "travelEventId": event.travel_event_id,
+                "workflowId": event.workflow_id,
+                "eventId": event.calendar_id,
+            }
+            return "travel.deleted", {**why, **ids}
         case FlightSearchStarted():
             return None
         case FlightsFound():

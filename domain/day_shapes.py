@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from domain.occurrences import Occurrence
 from domain.shapes import utc
 from domain.travel import Money, Offer, RankedOffer
 from domain.values import BookingStep, CalendarEntry, CalendarSource, Json, Plan, StepStatus
@@ -38,22 +39,50 @@ def calendar_json(
     created_at_ms: int,
     version: int,
 ) -> dict[str, Json]:
+    """`start` and `end` are the first occurrence's; `excluded` and `moved` are exceptions of a series."""
     return {
         "id": calendar_id,
         "title": entry.title,
-        "start": zoned(entry.start, entry.timezone),
-        "end": zoned(entry.end, entry.timezone),
+        "start": moment(entry.start, entry.starts_at_ms, entry.timezone),
+        "end": moment(entry.end, entry.ends_at_ms, entry.timezone),
         "timezone": entry.timezone,
         "allDay": entry.all_day,
         "description": entry.description,
         "location": entry.location,
         "attendees": list(entry.attendees),
         "recurrence": entry.recurrence,
+        "excluded": list(entry.excluded),
+        "moved": [
+            {"original": one.original, "start": zoned(one.start, entry.timezone), "end": zoned(one.end, entry.timezone)}
+            for one in entry.moved
+        ],
         "source": source,
         "createdFrom": created_from,
         "createdAt": utc(created_at_ms),
         "version": version,
     }
+
+
+def occurrence_json(event: Mapping[str, Json], one: Occurrence) -> dict[str, Json]:
+    """`event` is the shape of the event; the texts are this occurrence's. `original` names it within its series."""
+    entry = one.entry
+    return {
+        **event,
+        "title": entry.title,
+        "description": entry.description,
+        "location": entry.location,
+        "occurrenceStart": moment(one.start, one.starts_at_ms, entry.timezone),
+        "occurrenceEnd": moment(one.end, one.ends_at_ms, entry.timezone),
+        "original": one.original if entry.recurrence is not None else None,
+    }
+
+
+def moment(local: str, at_ms: int, timezone: str) -> str:
+    """As `zoned`, told by the instant, so that an hour which comes twice says which one it is."""
+    if "T" not in local:
+        return local
+    there = datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(ZoneInfo(timezone))
+    return there.isoformat().replace("+00:00", "Z")
 
 
 def money_json(money: Money) -> dict[str, Json]:

@@ -110,7 +110,7 @@ def _fold(brain: Brain, event: BrainEvent, fact: Fact) -> Brain:
         case PlanSet() | CalendarEventAdded() | CalendarEventChanged() | CalendarEventRemoved():
             return fold_day(brain, event, fact)
         case ReminderFired() | WishScheduled() | BudgetWarned():
-            return fold_due(brain, event)
+            return fold_due(brain, event, fact)
         case TripDetected() | TripForgotten():
             return fold_trip(brain, event, fact)
         case FlightSearchStarted() | FlightsFound() | FlightSelected() | BookingStepTaken():
@@ -177,10 +177,12 @@ def _message_received(brain: Brain, event: MessageReceived, fact: Fact) -> Brain
     at_ms = fact.meta.at_ms
     # Times never go back within a stream.
     recent = brain.accepted_at_ms[bisect_right(brain.accepted_at_ms, at_ms - limits.RATE_WINDOW_MS) :]
+    # What comes by itself takes nothing of what the user may send.
+    accepted = recent if fact.meta.origin == "schedule" else (*recent, at_ms)
     entry = ContextEntry(turn=fact.version, role="user", id=event.message_id, version=fact.version)
     return with_changes(
         brain,
-        accepted_at_ms=(*recent, at_ms)[-limits.RATE_MESSAGES_KEPT_MAX :],
+        accepted_at_ms=accepted[-limits.RATE_MESSAGES_KEPT_MAX :],
         context=_with_context(brain.context, event.conversation_ref, entry),
     )
 
@@ -290,7 +292,8 @@ def _task(
         created_from=event.created_from,
         created_at_ms=created_at_ms,
         version=fact.meta.end_version,
-        reminded_ms=brain.tasks[event.task_id].reminded_ms if event.task_id in brain.tasks else None,
+        remind_at_ms=None if isinstance(event, TaskCompleted) else event.remind_at_ms,
+        reminded_ms=None if isinstance(event, TaskCreated) else event.reminded_ms,
     )
     if event.task_id in brain.tasks and brain.tasks[event.task_id].task.status == event.content.status:
         tasks = {**brain.tasks, event.task_id: state}

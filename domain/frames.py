@@ -154,6 +154,7 @@ def _task_frame(
             event.content,
             created_from=event.created_from,
             created_at_ms=created_at_ms,
+            reminded_ms=None if isinstance(event, TaskCreated) else event.reminded_ms,
             version=fact.meta.end_version,
         )
     match event:

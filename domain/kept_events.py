@@ -12,16 +12,23 @@ from domain.values import Json, Memory, Redacted, Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCreated:
+    """`remind_at_ms`, here and below: the instant at which its reminder is to fire; None where none is."""
+
     task_id: str
     created_from: str | None
+    remind_at_ms: int | None = None
     content: Task | Redacted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskUpdated:
+    """`reminded_ms`, here and below: the instant for which its reminder fired last."""
+
     task_id: str
     created_from: str | None
     created_at_ms: int
+    remind_at_ms: int | None = None
+    reminded_ms: int | None = None
     content: Task | Redacted
 
 
@@ -30,6 +37,7 @@ class TaskCompleted:
     task_id: str
     created_from: str | None
     created_at_ms: int
+    reminded_ms: int | None = None
     content: Task | Redacted
 
 
@@ -38,6 +46,8 @@ class TaskReopened:
     task_id: str
     created_from: str | None
     created_at_ms: int
+    remind_at_ms: int | None = None
+    reminded_ms: int | None = None
     content: Task | Redacted
 
 

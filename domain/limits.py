@@ -21,7 +21,7 @@ SESSIONS_MAX = 100  # opening one more closes the oldest
 CONVERSATIONS_MAX = 1_000
 
 REPLIES_WAITING_MAX = 100  # messages of one user that wait for their answer
-REPLIES_KEPT_MAX = 256  # ended replies that can still be stopped (nothing happens) or regenerated
+REPLIES_KEPT_MAX = 50  # ended replies that can still be stopped (nothing happens) or regenerated; each snapshot has them
 CONTEXT_MESSAGES_KEPT_MAX = 40  # versions of the last messages of a conversation, for the prompt
 CONTEXT_CONVERSATIONS_KEPT_MAX = 20  # conversations that keep them; a colder one asks the chat view
 ACTIONS_PER_MESSAGE_MAX = 10
@@ -44,6 +44,11 @@ TRIPS_MAX = 100
 WORKFLOWS_KEPT_MAX = 20
 OFFERS_KEPT_MAX = 12  # of one search, from the best down
 VOICE_JOBS_KEPT_MAX = 100
+TRAVEL_NAMES_MAX = 50  # airlines or airports, in one list of the travel preferences
+TRAVEL_NAME_CHARACTERS_MAX = 64
+
+REMINDER_LATE_MAX_MS = 24 * 3_600_000  # what was due longer ago when it was set is overdue, and nobody's reminder
+WISH_LATE_MAX_MS = 6 * 3_600_000  # a standing wish that was missed by more waits for its next day
 
 RATE_WINDOW_MS = 60_000
 RATE_MESSAGES_KEPT_MAX = 1_000  # upper bound of the setting MICROCOS_LIMIT_MESSAGES_PER_MINUTE

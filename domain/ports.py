@@ -10,6 +10,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from domain.speech_ports import Audio as Audio
+from domain.speech_ports import SpeechError as SpeechError
+from domain.speech_ports import SpeechToText as SpeechToText
+from domain.speech_ports import TextToSpeech as TextToSpeech
+from domain.speech_ports import Transcript as Transcript
 from domain.values import Json, ModelUsage
 
 # --- event log ------------------------------------------------------------------------------------------------
@@ -354,71 +359,3 @@ class Failpoint:
 
     name: str
     effects: tuple[str, ...] = field(default=("before", "after"))
-
-
-# --- speech -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """`language` as BCP 47, as heard or as asked for, "" when neither is known; `seconds` of audio, None when nobody
-    could tell. Silence has the text ""."""
-
-    text: str
-    language: str
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Audio:
-    """A whole file, with the media type of its container."""
-
-    data: bytes
-    media_type: str
-
-
-class SpeechError(Exception):
-    """A speech engine failed. `code` is stable (`off`, `language`, `bad_audio`, `too_long`, `timeout`, `rate_limited`,
-    `quota`, `refused`, `unavailable`, `bad_answer`); `retryable` says whether another try can help."""
-
-    def __init__(self, code: str, detail: str, *, retryable: bool, retry_after_seconds: float | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.retryable = retryable
-        self.retry_after_seconds = retry_after_seconds
-
-
-class SpeechToText(Protocol):
-    """Raises `SpeechError`. What the audio is was checked before (infra/audio.py); it is decoded here."""
-
-    @property
-    def name(self) -> str: ...
-
-    async def transcribe(self, audio: bytes, media_type: str, language: str | None = None) -> Transcript:
-        """The words in a whole file. `language` as BCP 47 (`en`, `en-US`); None lets the engine find out."""
-        ...
-
-    async def check(self) -> str | None:
-        """None when the engine can be used, else one line that says what is wrong."""
-        ...
-
-    async def aclose(self) -> None: ...
-
-
-class TextToSpeech(Protocol):
-    """Raises `SpeechError`."""
-
-    @property
-    def name(self) -> str: ...
-
-    async def speak(self, text: str, language: str | None = None) -> Audio:
-        """The text read aloud, as one file. Text without anything to say is refused (`bad_answer` never stands for
-        it: the code is `refused`)."""
-        ...
-
-    async def check(self) -> str | None:
-        """None when the engine can be used, else one line that says what is wrong."""
-        ...
-
-    async def aclose(self) -> None: ...

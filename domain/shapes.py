@@ -31,8 +31,15 @@ def utc(at_ms: int) -> str:
 
 
 def task_json(
-    task_id: str, task: Task, *, created_from: str | None, created_at_ms: int, version: int
+    task_id: str,
+    task: Task,
+    *,
+    created_from: str | None,
+    created_at_ms: int,
+    reminded_ms: int | None,
+    version: int,
 ) -> dict[str, Json]:
+    """`remindedAt` is the due instant of the last reminder that fired: a client shows a task as due by it."""
     return {
         "id": task_id,
         "title": task.title,
@@ -47,6 +54,7 @@ def task_json(
         "assignee": task.assignee,
         "createdFrom": created_from,
         "createdAt": utc(created_at_ms),
+        "remindedAt": None if reminded_ms is None else utc(reminded_ms),
         "version": version,
     }
 

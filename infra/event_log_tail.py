@@ -73,11 +73,14 @@ class LogTail:
         listen: Callable[[], Awaitable[AsyncConnection[Any]]],
         *,
         poll_seconds: float,
+        gather_seconds: float = 0.0,
     ) -> None:
+        """`gather_seconds`: how long commits may gather after the first before they are read together."""
         self._read = read
         self._last_position = last_position
         self._listen = listen
         self._poll_seconds = poll_seconds
+        self._gather_seconds = gather_seconds
         self._followers: set[_Follower] = set()
         self._position = 0
         self._read_at: deque[float] = deque([0.0] * READS_AT_ONCE_MAX, READS_AT_ONCE_MAX)
@@ -173,13 +176,15 @@ class LogTail:
                 self._followers.discard(follower)
 
     async def _next_wake(self) -> None:
-        """At once after a quiet time; under load, one in so many milliseconds, several commits share one read."""
+        """Where nothing gathers, at once after a quiet time; under load, one in so many milliseconds, several commits
+        share one read."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._poll_seconds):
                 await self._wake.wait()
         early = self._read_at[0] + READS_AT_ONCE_MAX * COALESCE_SECONDS - asyncio.get_running_loop().time()
-        if early > 0:
-            await asyncio.sleep(early)
+        wait_seconds = max(early, self._gather_seconds)
+        if wait_seconds > 0:
+            await asyncio.sleep(wait_seconds)
         self._wake.clear()
 
     async def _hear(self) -> None:

@@ -21,6 +21,7 @@ from infra.queries import Queries
 from infra.settings import Settings
 
 APPEND_SECONDS_MAX = 5.0  # a frozen process holds the append lock for no longer
+BACKGROUND_GATHER_SECONDS = 0.010  # for `gather_seconds`: a whole short turn, from message to claim, is one read then
 PAGE_SECONDS_MAX = 10.0  # whoever reads the whole log is no request that waits
 
 STREAM = """SELECT notification_id, originator_id, originator_version, topic, state FROM log0_events
@@ -53,11 +54,15 @@ VERSION_MAX = 2**63 - 1
 class PostgresEventLog:
     """Made by `open_event_log`; every method raises `Unavailable` within 2 s when Postgres is away."""
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
+    def __init__(self, settings: Settings, pool: Pool, *, gather_seconds: float = 0.0) -> None:
         self._settings = settings
         self._queries = Queries(pool)
         self._tail = LogTail(
-            self._read_page, self.last_position, self._connect_listener, poll_seconds=settings.log_poll_seconds
+            self._read_page,
+            self.last_position,
+            self._connect_listener,
+            poll_seconds=settings.log_poll_seconds,
+            gather_seconds=gather_seconds,
         )
         self._writer = LogWriter(self._connect_writer, self._tail.poke)
 
@@ -148,13 +153,21 @@ class PostgresEventLog:
 
 
 @asynccontextmanager
-async def open_event_log(settings: Settings, pool: Pool | None = None) -> AsyncIterator[PostgresEventLog]:
-    """A running log, on a pool that the caller shares or on its own. Postgres may be away when it opens."""
+async def open_event_log(
+    settings: Settings, pool: Pool | None = None, *, gather_seconds: float = 0.0
+) -> AsyncIterator[PostgresEventLog]:
+    """A running log, on a pool that the caller shares or on its own. Postgres may be away when it opens.
+
+    `gather_seconds`: how long its tail may let commits gather, in a process where no client waits for the facts.
+    """
     if pool is None:
-        async with open_pool(settings, "log") as own, open_event_log(settings, own) as log:
+        async with (
+            open_pool(settings, "log") as own,
+            open_event_log(settings, own, gather_seconds=gather_seconds) as log,
+        ):
             yield log
         return
-    log = PostgresEventLog(settings, pool)
+    log = PostgresEventLog(settings, pool, gather_seconds=gather_seconds)
     log.start()
     try:
         yield log

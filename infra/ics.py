@@ -244,7 +244,8 @@ def _rule(component: Any) -> str | None:
 
 
 def _excluded(component: Any, zone: str | None, zones: _Zones) -> tuple[str, ...]:
-    return tuple(_told(listed, one.dt, zones, zone or "")[0] for listed in _all(component, "EXDATE") for one in listed.dts)
+    listed = _all(component, "EXDATE")
+    return tuple(_told(dates, one.dt, zones, zone or "")[0] for dates in listed for one in dates.dts)
 
 
 def _attendee(address: Any) -> str:

@@ -97,7 +97,13 @@ class Settings:
         "", "hex", "SHA-256 of the flights tool's description and schemas; unset = what a process sees first."
     )
     flights_timeout_seconds: float = setting(20.0, "seconds", "Longest time for one search for flights.", low=0.05)
-    calendar_mcp: str = setting("", "target", "Calendar tool: `stdio:command …` or a URL; unset = our own store.")
+    calendar_mcp: str = setting(
+        "", "target", "Google Calendar to keep in step with: `stdio:NAME=value command …` or a URL; unset = none."
+    )
+    calendar_sync_minutes: float = setting(15.0, "minutes", "Between two looks at that calendar.", low=0.01)
+    calendar_user: str = setting(
+        "me", "text", "Whose calendar that is: the `sub` of a user of the first issuer; `me` is the user of `dev`."
+    )
     stt_provider: Literal["none", "local", "openai", "workers_ai"] = setting(
         "none", "name", "Speech to text; local needs the extra `voice`."
     )
@@ -297,6 +303,8 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.leader_renew_seconds * 2 > settings.leader_lease_seconds:
         problems.append(f"{PREFIX}LEADER_RENEW_SECONDS: must be at most half of {PREFIX}LEADER_LEASE_SECONDS.")
     problems += _contradictions_of_flights(settings)
+    if settings.calendar_mcp and not settings.calendar_mcp.startswith(("stdio:", "http://", "https://")):
+        problems.append(f"{PREFIX}CALENDAR_MCP: must be `stdio:command …` or a URL of http or https.")
     if settings.now and settings.auth_mode != "dev":
         problems.append(f"{PREFIX}NOW: for development only, with {PREFIX}AUTH_MODE=dev.")
     if settings.now and _iso_ms(settings.now) is None:

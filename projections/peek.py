@@ -41,10 +41,15 @@ READ: dict[str, Any] = {
     "action_id": str,
     "reply_id": str,
     "task_id": str,
+    "remind_at_ms": int | None,
+    "wish": str,
+    "at_ms": int | None,
     "memory_id": str,
     "note_ref": str,
     "preference_ref": str,
     "plan_ref": str,
+    "calendar_id": str,
+    "travel_event_id": str | None,
 }
 
 

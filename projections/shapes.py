@@ -17,6 +17,7 @@ from domain.events import (
     NoteAdded,
     NoteDeleted,
     PlanSet,
+    ReminderFired,
     ReplyCompleted,
     ReplyFailed,
     ReplyRequested,
@@ -40,7 +41,7 @@ from domain.shapes import (
 from domain.values import REDACTED, Json, Task
 
 REPLY_EVENTS = (ReplyRequested, ReplyStarted, ReplyStopRequested, ReplyCompleted, ReplyFailed, ReplyStopped)
-TASK_EVENTS = (TaskCreated, TaskUpdated, TaskCompleted, TaskReopened)
+TASK_EVENTS = (TaskCreated, TaskUpdated, TaskCompleted, TaskReopened, ReminderFired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,23 @@ def task_shape(task: Shown) -> dict[str, Json]:
         return _redacted(task)
     created_at_ms = task.fact.meta.at_ms if isinstance(event, TaskCreated) else event.created_at_ms
     return task_json(
-        task.id, content, created_from=event.created_from, created_at_ms=created_at_ms, version=task.version
+        task.id,
+        content,
+        created_from=event.created_from,
+        created_at_ms=created_at_ms,
+        reminded_ms=_reminded_ms(event),
+        version=task.version,
     )
+
+
+def _reminded_ms(event: TaskCreated | TaskUpdated | TaskCompleted | TaskReopened | ReminderFired) -> int | None:
+    match event:
+        case TaskCreated():
+            return None
+        case ReminderFired():
+            return event.due_at_ms
+        case _:
+            return event.reminded_ms
 
 
 def memory_shape(memory: Shown) -> dict[str, Json]:

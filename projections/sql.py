@@ -75,7 +75,9 @@ def create_indexes(view: View, build: int) -> list[sql.Composed]:
             sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} ({}){}").format(
                 sql.Identifier(f"{name}_{'_'.join(index.columns)}_idx"),
                 sql.Identifier(name),
-                sql.SQL(", ").join(map(sql.Identifier, (USER, *index.columns))),
+                sql.SQL(", ").join(
+                    map(sql.Identifier, (*index.columns, USER) if index.across_users else (USER, *index.columns))
+                ),
                 sql.SQL("")
                 if index.present is None
                 else sql.SQL(" WHERE {} IS NOT NULL").format(sql.Identifier(index.present)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.event_groups import CALENDAR, DUE, TRAVEL, VOICE
+from projections.event_groups import BUDGETS, CALENDAR, TRAVEL, VOICE, WISHES
 from projections.view import Change, Column, Index, Insert, Key, Patch, Seen, Sweep, Table, Upsert, Values, View
 
 # `list` is where a row stands; a tombstone stands nowhere. `ord` is its place there. `changed_version` is the stream
@@ -216,6 +216,7 @@ STATE = View(
         "TaskCompleted": _task_moved,
         "TaskReopened": _task_moved,
         "TaskDeleted": _task_deleted,
+        "ReminderFired": _task_updated,
         "MemoryPinned": _memory_pinned,
         "MemoryForgotten": _memory_forgotten,
         "NoteAdded": _note_added,
@@ -223,5 +224,5 @@ STATE = View(
         "PreferenceSet": _preference_set,
         "PlanSet": _plan_set,
     },
-    ignores=CALENDAR | DUE | TRAVEL | VOICE,
+    ignores=CALENDAR | WISHES | BUDGETS | TRAVEL | VOICE,
 )

@@ -34,14 +34,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Columns after the user's id; `present` leaves out rows in which that column is null."""
+    """Columns after the user's id, or before it for one that is searched across users; `present` leaves out rows in
+    which that column is null."""
 
     columns: tuple[str, ...]
     present: str | None = None
+    across_users: bool = False
 
 
 class Table:
-    """Rows that belong to users: the user's id comes first in the key and in every index.
+    """Rows that belong to users: the user's id comes first in the key, and in every index but those across users.
 
     `columns` are those beside the key, in the order of a row's values. `indexes` are made after a bulk load.
     """

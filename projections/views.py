@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from projections.calendar import CALENDAR
 from projections.chat import CHAT
 from projections.state import STATE
 from projections.tasks import TASKS
 from projections.usage import USAGE
 from projections.view import View
 
-VIEWS: Mapping[str, View] = {view.name: view for view in (STATE, CHAT, TASKS, USAGE)}
+VIEWS: Mapping[str, View] = {view.name: view for view in (STATE, CHAT, TASKS, CALENDAR, USAGE)}

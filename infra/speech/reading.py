@@ -43,7 +43,7 @@ def parts_of(text: str, characters_max: int) -> list[str]:
 
 
 def joined(parts: list[Audio]) -> Audio:
-    """One file. MP3 is a row of frames, so that files behind each other, without their tags, are one; others are joined by nobody here."""
+    """One file. MP3 is a row of frames, so files behind each other, without their tags, are one; others are not."""
     if len(parts) == 1:
         return parts[0]
     if any(part.media_type != "audio/mpeg" for part in parts):

@@ -44,7 +44,10 @@ async def main():
 asyncio.run(main())
 """
 
-# Says what it was started with, as an MCP server would be: one line for each thing, then it ends.
+# Our server, which does not end with its input as it should.
+STUBBORN = "import anyio, time; from workers.tools.flights_server import serve; anyio.run(serve); time.sleep(3_600)"
+
+# Writes down what it was started with.
 TELLER = """
 import json, os, sys
 json.dump({"arguments": sys.argv, "variables": dict(os.environ)}, open(sys.argv[1], "w"))
@@ -74,8 +77,9 @@ async def test_a_killed_program_is_started_again_by_the_next_call(marker: str) -
     assert processes_with(marker) == set()
 
 
-async def test_closing_ends_the_program(marker: str) -> None:
-    session = session_with(over_stdio(program(marker)))
+@pytest.mark.parametrize("code", ["import workers.tools.flights_server as s, anyio; anyio.run(s.serve)", STUBBORN])
+async def test_closing_ends_the_program_whether_it_wants_or_not(marker: str, code: str) -> None:
+    session = session_with(over_stdio(Program(arguments=(sys.executable, "-c", code, marker))))
     await session.tools()
     assert len(processes_with(marker)) == 1
     await session.aclose()
@@ -85,7 +89,7 @@ async def test_closing_ends_the_program(marker: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells children of their parent's death on Linux only")
 def test_a_killed_parent_leaves_no_program_behind(marker: str) -> None:
-    holder = Running(python("-c", HOLDER, f"{OURS} {marker}"))
+    holder = Running(python("-c", HOLDER, f"stdio:{sys.executable} -c '{STUBBORN}' {marker}"))
     try:
         holder.expect("tools search_flights")
         [pid] = processes_with(marker) - {holder.process.pid}
@@ -94,6 +98,8 @@ def test_a_killed_parent_leaves_no_program_behind(marker: str) -> None:
         assert wait_until_gone(pid)
     finally:
         holder.close()
+        for left in processes_with(marker):
+            os.kill(left, signal.SIGKILL)
 
 
 async def test_a_program_gets_its_own_variables_and_none_of_ours(

@@ -69,9 +69,9 @@ class DuffelStandIn:
         return Server("stand-in", version="1", on_list_tools=list_tools, on_call_tool=call_tool)
 
     def search(self, *, timeout_seconds: float = TIMEOUT_SECONDS, pin: str = "") -> McpFlights:
-        session = McpSession(
-            in_process(self.server), timeout_seconds=timeout_seconds, pins={"search_flights": pin} if pin else None
-        )
+        # Far beyond the search's own limit, so that nothing but the search itself gives up its calls.
+        pins = {"search_flights": pin} if pin else None
+        session = McpSession(in_process(self.server), timeout_seconds=100 * TIMEOUT_SECONDS, pins=pins)
         return McpFlights(session, self.clock, timeout_seconds=timeout_seconds)
 
     def found(self, arguments: dict[str, Any]) -> CallToolResult:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from commands.actions import RunAction
+from commands.calendar import ImportCalendar, RemoveCalendarEvent, SetCalendarEvent
 from commands.context import CommandContext, Limits, event_id
 from commands.conversations import ChangeConversation, DeleteConversation
 from commands.decide import Command, decide
+from commands.foreign_events import entry_of
 from commands.memory import ForgetMemory, PinMemory
 from commands.messages import PostMessage, RegenerateReply, StopReply
 from commands.notes import AddNote, DeleteNote
@@ -24,8 +26,9 @@ from domain.brain import EMPTY_BRAIN, Brain
 from domain.errors import DomainError
 from domain.events import ActionCreated, ActionResolved, BrainEvent, Fact, Meta, UserErased
 from domain.evolve import evolve, sealing_key
+from domain.foreign_calendar import ForeignEvent
 from domain.ports import StoredEvent
-from domain.values import ModelUsage, Plan, Task
+from domain.values import CalendarEntry, ModelUsage, Plan, Task
 from infra import codec
 
 START_MS = 1_763_546_400_000  # 2025-11-19T10:00:00Z
@@ -183,6 +186,7 @@ def resolved(history: History) -> ActionResolved:
 KINDS = (
     *("say", "say", "say", "start", "start", "complete", "complete", "fail", "stop", "regenerate", "take_over"),
     *("act", "create", "update", "finish", "reopen", "drop", "pin", "forget", "note", "unnote", "prefer", "plan"),
+    *("meet", "move_meeting", "cancel_meeting", "import"),
     *("open", "close", "rename", "archive", "restore", "delete", "wait"),
 )
 
@@ -194,6 +198,7 @@ def random_step(history: History, choose: random.Random) -> None:
         history.now_ms += choose.choice([0, 1, 1_000, 86_400_000])
         return
     command = _chat_command(history, kind, choose) or _object_command(history, kind, choose)
+    command = command or _calendar_command(history, kind, choose)
     if command is not None:
         history.do(command)
 
@@ -275,6 +280,33 @@ def _object_command(history: History, kind: str, choose: random.Random) -> Comma
             plan = Plan(todos=(f"todo {len(history.facts)}",))
             return SetPlan(date=f"2025-12-0{1 + 'xyz'.index(name)}", plan_ref=f"d_{name}", plan=plan)
     return None
+
+
+def _calendar_command(history: History, kind: str, choose: random.Random) -> Command | None:
+    calendar_id, number = _any(history.brain.calendar, choose), len(history.facts)
+    title = choose.choice(["Dentist", "Paris trip", "Standup"])
+    match kind:
+        case "meet":
+            fields = {"title": title, "start": "2025-12-01T09:00", "location": f"room {number}"}
+            return SetCalendarEvent(fields=fields)
+        case "move_meeting":
+            fields = {"title": title, "start": f"2025-12-{number % 28 + 1:02}", "end": None}
+            return SetCalendarEvent(calendar_id=calendar_id, fields=fields)
+        case "cancel_meeting":
+            return RemoveCalendarEvent(calendar_id=calendar_id)
+        case "import":
+            return ImportCalendar(
+                entries={f"cal_{uid}": imported_entry(uid, f"{title} {number}") for uid in choose.sample("abc", 2)},
+                cancelled=[f"cal_{choose.choice('abcd')}"] if choose.random() < 0.3 else [],
+            )
+    return None
+
+
+def imported_entry(uid: str, title: str) -> CalendarEntry:
+    start, end = "2025-12-02T10:00:00Z", "2025-12-02T11:00:00Z"
+    return entry_of(
+        ForeignEvent(uid=uid, title=title, start=start, end=end, recurrence="FREQ=DAILY;COUNT=3"), (), "UTC"
+    )
 
 
 def _any(known: object, choose: random.Random) -> str:

@@ -59,7 +59,9 @@ def test_a_file_that_is_cut_off_anywhere_is_refused_and_never_crashes(media_type
 
 
 @settings(deadline=None)
-@given(media_type=st.sampled_from(sorted(FILES)), places=st.lists(st.integers(0, 2_000), min_size=1), seed=st.integers())
+@given(
+    media_type=st.sampled_from(sorted(FILES)), places=st.lists(st.integers(0, 2_000), min_size=1), seed=st.integers()
+)
 def test_changed_bytes_are_read_or_refused_and_nothing_else(media_type: str, places: list[int], seed: int) -> None:
     data = bytearray(FILES[media_type][0])
     generator = random.Random(seed)

@@ -93,7 +93,18 @@ def test_deleting_leaves_nothing_and_may_be_done_twice(store: AudioStore, tmp_pa
 
 @pytest.mark.parametrize(
     "job_id",
-    ["", "..", "../../etc", f"../{JOB}", f"{JOB}/x", "/etc/passwd", JOB.upper(), JOB.replace("-", ""), f"{{{JOB}}}", "\0"],
+    [
+        "",
+        "..",
+        "../../etc",
+        f"../{JOB}",
+        f"{JOB}/x",
+        "/etc/passwd",
+        JOB.upper(),
+        JOB.replace("-", ""),
+        f"{{{JOB}}}",
+        "\0",
+    ],
 )
 def test_no_path_is_made_of_anything_but_an_id_of_ours(store: AudioStore, job_id: str) -> None:
     for use in (lambda: store.write(job_id, AUDIO), lambda: store.read(job_id), lambda: store.delete(job_id)):
@@ -134,9 +145,7 @@ def test_a_sweep_before_anything_was_stored_finds_nothing(store: AudioStore) -> 
 
 
 @pytest.mark.parametrize("place", ["audio.write.before", "audio.write.after"])
-def test_a_write_that_fails_leaves_nothing_and_says_to_come_back(
-    store: AudioStore, tmp_path: Path, place: str
-) -> None:
+def test_a_write_that_fails_leaves_nothing_and_says_to_come_back(store: AudioStore, tmp_path: Path, place: str) -> None:
     with failpoints.armed(place), pytest.raises(Unavailable):
         store.write(JOB, AUDIO)
     assert files_under(tmp_path) == []

@@ -1,7 +1,6 @@
 """Fetching what a user points at: from the public internet and from nowhere else, however the address is dressed up.
 
-The server is on loopback, so `Network` lets 127.0.0.1 pass for public where a test says so; what is public is tested
-on its own.
+The server is on loopback, so `Network` lets its addresses pass for public; what is public is tested on its own.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.safe_fetch import Address, FetchError, Fetched, SafeFetch, is_public
+from infra.safe_fetch import Address, Fetched, FetchError, SafeFetch, is_public
 from tests.support.tls_server import TlsServer, answer, tls_server
 
 pytestmark = pytest.mark.anyio
@@ -21,6 +20,7 @@ pytestmark = pytest.mark.anyio
 HOST = "files.example.com"
 OTHER = "cdn.example.org"
 LOOPBACK = "127.0.0.1"
+NOBODY = "127.0.0.2"  # where nobody listens
 INSIDE = "10.1.2.3"
 SOUND = b"sound" * 1_000
 
@@ -41,7 +41,7 @@ class Network:
         return found
 
     def allowed(self, address: Address) -> bool:
-        return str(address) == LOOPBACK or is_public(address)
+        return str(address) in (LOOPBACK, NOBODY) or is_public(address)
 
     def fetch_from(self, server: TlsServer, **options: float) -> SafeFetch:
         return SafeFetch(
@@ -104,11 +104,11 @@ async def test_a_query_is_kept_and_a_fragment_is_not_sent(server: TlsServer, net
 async def test_the_next_address_of_a_host_is_tried_when_the_first_does_not_answer(
     server: TlsServer, network: Network
 ) -> None:
-    network.names[HOST] = [["127.0.0.1", "127.0.0.1"]]
-    silent = SafeFetch(
-        resolve=network.resolve, allowed=network.allowed, ports=frozenset({1}), ssl_context=server.client_context
-    )
-    assert await refusal(silent, f"https://{HOST}:1/a") == "unreachable"
+    network.names[HOST] = [[NOBODY, LOOPBACK]]
+    fetch = network.fetch_from(server)
+    assert (await fetch.fetch(f"https://{HOST}:{server.port}/a")).data == SOUND
+    network.names[HOST] = [[NOBODY]]
+    assert await refusal(fetch, f"https://{HOST}:{server.port}/a") == "unreachable"
 
 
 async def test_redirects_are_followed_three_times_and_no_more(server: TlsServer, network: Network) -> None:
@@ -195,7 +195,17 @@ async def test_a_private_address_itself_is_forbidden_before_anybody_is_asked(hos
         *("172.16.0.1", "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1"),
         *("198.51.100.1", "203.0.113.1", "224.0.0.1", "224.0.1.1", "239.255.255.255", "240.0.0.1", "255.255.255.255"),
         *("::", "::1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1"),
-        *("2002:7f00:1::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "ff0e::1"),
+        *(
+            "2002:7f00:1::1",
+            "3fff::1",
+            "5f00::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "ff0e::1",
+        ),
         "2606:4700::1111%1",
     ],
 )
@@ -208,7 +218,9 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(ip_address(address))
 
 
-@pytest.mark.parametrize("found", [[INSIDE], [LOOPBACK, INSIDE], ["::ffff:10.1.2.3"], ["fe80::1%2"], ["64:ff9b::a01:203"]])
+@pytest.mark.parametrize(
+    "found", [[INSIDE], [LOOPBACK, INSIDE], ["::ffff:10.1.2.3"], ["fe80::1%2"], ["64:ff9b::a01:203"]]
+)
 async def test_a_name_that_leads_inside_is_forbidden_and_nothing_is_connected(
     server: TlsServer, network: Network, found: list[str]
 ) -> None:

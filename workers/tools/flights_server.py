@@ -133,11 +133,12 @@ def _slice(leg: Leg, carrier: str) -> dict[str, Any]:
     }
 
 
-async def _serve() -> None:
+async def serve() -> None:
+    """On stdin and stdout, until stdin ends."""
     server = make_server(system_clock(Settings.from_environment()))
     async with stdio_server() as (read, write):
         await server.run(read, write, server.create_initialization_options())
 
 
 if __name__ == "__main__":
-    anyio.run(_serve)
+    anyio.run(serve)

@@ -14,7 +14,7 @@ from tests.support.sounds import RATE, silence, tone
 
 pytestmark = pytest.mark.anyio
 
-WORDS = "send the budget report to the finance team before friday".split()
+WORDS = ["send", "the", "budget", "report", "to", "the", "finance", "team", "before", "friday"]
 SECOND = 2 * RATE
 
 
@@ -118,9 +118,7 @@ async def test_a_partial_pass_that_fails_in_passing_is_left_out() -> None:
             raise broken("unavailable", retryable=True)
         return words_so_far(number, seconds)
 
-    *partials, final = await spoken(
-        LiveTranscription(ScriptedSpeechToText(fails_at_the_second)), tone(3), finish=True
-    )
+    *partials, final = await spoken(LiveTranscription(ScriptedSpeechToText(fails_at_the_second)), tone(3), finish=True)
     assert partials
     assert isinstance(final, VoiceFinal)
     assert final.text == " ".join(WORDS[:6])

@@ -1,0 +1,232 @@
+"""Google's calendar over MCP, as `@cocal/google-calendar-mcp` tells it: `domain.foreign_calendar.CalendarReader`.
+
+A session is opened for each look and closed after it: looks are minutes apart, and a server that hangs is a server that
+is started anew. Only ever calls `list-events`. `mcp` is imported only when a session opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shlex
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+import msgspec
+
+from domain.foreign_calendar import CalendarAway, CalendarPage, ForeignEvent
+from infra.embedded.launch import command
+
+if TYPE_CHECKING:
+    from mcp.client.client import Client
+
+STDIO = "stdio:"
+TOOL = "list-events"
+CALENDAR = "primary"
+# Google gives so many at once, and this server neither asks for more nor says that there are.
+EVENTS_AT_ONCE = 250
+SLICE_MIN_MS = 86_400_000
+RESULT_BYTES_MAX = 8_388_608
+
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
+
+
+class Moment(msgspec.Struct, frozen=True):
+    dateTime: str | None = None
+    date: str | None = None
+    timeZone: str | None = None
+
+
+class Guest(msgspec.Struct, frozen=True):
+    email: str = ""
+    displayName: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
+    id: str
+    start: Moment
+    end: Moment
+    summary: str | None = None
+    description: str | None = None
+    location: str | None = None
+    status: str | None = None
+    attendees: tuple[Guest, ...] | None = None
+    recurrence: tuple[str, ...] | None = None
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What is left of an event that does not read as one."""
+
+    id: str
+
+
+class Listed(msgspec.Struct, frozen=True):
+    events: tuple[msgspec.Raw, ...]
+    totalCount: int | None = None
+    partialFailures: tuple[msgspec.Raw, ...] | None = None
+    warnings: tuple[str, ...] | None = None
+
+
+class Caller(Protocol):
+    """What is needed of an open session."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any: ...
+
+
+Open = Callable[[], AbstractAsyncContextManager[Caller]]
+
+
+class McpCalendar:
+    """`timeout_seconds` is for one look, with all that it takes."""
+
+    def __init__(self, open_session: Open, *, timeout_seconds: float = 60.0) -> None:
+        self._open = open_session
+        self._timeout_seconds = timeout_seconds
+
+    async def events(self, from_ms: int, until_ms: int) -> CalendarPage:
+        """Raises `CalendarAway`."""
+        page: CalendarPage | CalendarAway = CalendarAway("unavailable")
+        try:
+            async with asyncio.timeout(self._timeout_seconds), self._open() as session:
+                # Raised in here it would come out as a group of errors.
+                page = await _look(session, from_ms, until_ms)
+        except TimeoutError:
+            raise CalendarAway("timeout") from None
+        except Exception as error:
+            # What this library and its transports raise when a peer goes away has no common name.
+            if isinstance(page, CalendarAway):
+                raise CalendarAway("unavailable") from error
+        if isinstance(page, CalendarAway):
+            raise page
+        return page
+
+
+async def _look(session: Caller, from_ms: int, until_ms: int) -> CalendarPage | CalendarAway:
+    found: dict[str, ForeignEvent] = {}
+    unread: dict[str, None] = {}
+    is_complete = True
+    slices = [(from_ms, until_ms)]
+    while slices:
+        begins, ends = slices.pop()
+        listed = await _list(session, begins, ends)
+        if isinstance(listed, CalendarAway):
+            return listed
+        if len(listed.events) >= EVENTS_AT_ONCE:
+            if ends - begins > SLICE_MIN_MS:
+                middle = (begins + ends) // 2
+                slices += [(middle, ends), (begins, middle)]
+                continue
+            is_complete = False
+        if listed.partialFailures or listed.warnings or (listed.totalCount or 0) > len(listed.events):
+            is_complete = False
+        for raw in listed.events:
+            event = _read(raw)
+            if isinstance(event, ForeignEvent):
+                found[event.uid] = event
+            elif event is not None:
+                unread[event] = None
+            else:
+                is_complete = False  # something is there, and nobody can say what
+    return CalendarPage(events=tuple(found.values()), unread=tuple(unread), is_complete=is_complete)
+
+
+async def _list(session: Caller, from_ms: int, until_ms: int) -> Listed | CalendarAway:
+    arguments = {"calendarId": CALENDAR, "timeMin": _utc(from_ms), "timeMax": _utc(until_ms), "fields": ["description"]}
+    result = await session.call_tool(TOOL, arguments)
+    if result.is_error:
+        return CalendarAway("refused")
+    text = next((block.text for block in result.content if block.type == "text"), "")
+    try:
+        if len(text) > RESULT_BYTES_MAX:
+            raise msgspec.DecodeError("too large")
+        return msgspec.json.decode(text, type=Listed)
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        return CalendarAway("bad_answer")
+
+
+def _utc(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read(raw: msgspec.Raw) -> ForeignEvent | str | None:
+    """The event; its uid where that is all that makes sense; None where nothing does."""
+    try:
+        event = msgspec.json.decode(raw, type=Event)
+    except (msgspec.MsgspecError, RecursionError):
+        return _uid_of(raw)
+    start, end = event.start.date or event.start.dateTime, event.end.date or event.end.dateTime
+    # Series are listed as single events; one that is not is none that we could keep in step.
+    if not event.id or start is None or event.recurrence:
+        return event.id or None
+    return ForeignEvent(
+        uid=event.id,
+        title=event.summary or "",
+        start=start,
+        end=end,
+        timezone=event.start.timeZone,
+        description=event.description,
+        location=event.location,
+        attendees=tuple(
+            f"{one.displayName} <{one.email}>" if one.displayName else one.email for one in event.attendees or ()
+        ),
+        is_cancelled=event.status == "cancelled",
+    )
+
+
+def _uid_of(raw: msgspec.Raw) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=Named).id or None
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+# --- who is behind it -----------------------------------------------------------------------------------------
+
+
+def calendar_of(target: str) -> McpCalendar:
+    """`stdio:NAME=value … command argument …`, quoted as in a shell, or a URL. Raises `ValueError` for neither."""
+    return McpCalendar(_over_stdio(target.removeprefix(STDIO)) if target.startswith(STDIO) else _over_http(target))
+
+
+def _over_stdio(line: str) -> Open:
+    """The program gets PATH, HOME and the like and its own variables; what it writes to stderr, which may quote
+    somebody's calendar, is dropped. It does not outlive this process."""
+    words = shlex.split(line)
+    variables: dict[str, str] = {}
+    while words and _ASSIGNMENT.match(words[0]):
+        name, _, value = words.pop(0).partition("=")
+        variables[name] = value
+    if not words:
+        raise ValueError("no command")
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Client]:
+        from mcp.client.client import Client
+        from mcp.client.stdio import StdioServerParameters, stdio_client
+
+        first, *rest = command(words, parent=os.getpid(), stop_signal=signal.SIGKILL)
+        parameters = StdioServerParameters(command=first, args=rest, env=variables)
+        with _nowhere() as dropped:
+            async with Client(stdio_client(parameters, errlog=dropped), cache=None) as client:
+                yield client
+
+    return opened
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w")
+
+
+def _over_http(url: str) -> Open:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Client]:
+        from mcp.client.client import Client
+
+        async with Client(url, cache=None) as client:
+            yield client
+
+    return opened

@@ -1,0 +1,97 @@
+"""Queries of the view `calendar`: what takes place in a window of time, recurring events worked out.
+
+Times are sealed, so all events of the one user are opened and looked at, in a thread: a calendar may be large, and its
+rules are what somebody wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.day_shapes import calendar_json, occurrence_json
+from domain.events import CalendarEventAdded, CalendarEventChanged, Fact
+from domain.occurrences import occurrences
+from domain.ports import StoredEvent
+from domain.values import REDACTED, CalendarEntry, Json
+from projections.reading import Fetched, Reader, decode_cursor, encode_cursor, mark_of
+
+ALL = """SELECT m.source, coalesce(m.version, 0), c.id, c.changed_version, c.version, c.name, c.state, c.travel_event_id
+FROM view_mark('calendar', %(user)s) m LEFT JOIN calendar_events c ON c.user_id = %(user)s"""
+
+EPOCH_AFTER_MS = 2**61  # cursors hold no negative number, and calendars begin before 1970
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """In Unix milliseconds; the end is not included."""
+
+    from_ms: int
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    version: int
+    travel_event_id: str | None
+    fact: Fact
+    entry: CalendarEntry
+
+
+async def fetch_occurrences(
+    reader: Reader, user_id: str, *, window: Window, limit: int = 100, cursor: str | None = None
+) -> Fetched:
+    """What takes place at some time in the window, by its start; there is more while there is a `nextCursor`."""
+    after = _place_of(cursor)
+    rows = await reader.queries.fetch(ALL, {"user": user_id})
+    mark = mark_of("calendar", rows[0] if rows else None)
+    kept = [row for row in rows if row[2] is not None]
+    stored = [StoredEvent(0, user_id, row[4], row[5], bytes(row[6])) for row in kept]
+    facts = await reader.open_rows(user_id, stored)
+    opened = {
+        row[2]: _Row(row[3], row[7], fact, fact.event.content)
+        for row, fact in zip(kept, facts, strict=True)
+        if isinstance(fact.event, CalendarEventAdded | CalendarEventChanged) and fact.event.content is not REDACTED
+    }
+    events, following = await asyncio.to_thread(_page, opened, window, limit, after)
+    return Fetched(mark, {"events": events, "nextCursor": following, "version": mark.version})
+
+
+def _place_of(cursor: str | None) -> tuple[int, str, str] | None:
+    if cursor is None:
+        return None
+    starts, calendar_id, original = decode_cursor(cursor, int, str, str)
+    return starts - EPOCH_AFTER_MS, calendar_id, original
+
+
+def _page(
+    rows: Mapping[str, _Row], window: Window, limit: int, after: tuple[int, str, str] | None
+) -> tuple[list[Json], str | None]:
+    found = occurrences(
+        [(calendar_id, row.entry) for calendar_id, row in rows.items()],
+        from_ms=window.from_ms,
+        until_ms=window.until_ms,
+        limit=limit + 1,
+        after=after,
+    )
+    page = found[:limit]
+    following = None
+    if len(found) > limit:
+        starts_at_ms, calendar_id, original = page[-1].place
+        following = encode_cursor(starts_at_ms + EPOCH_AFTER_MS, calendar_id, original)
+    return [occurrence_json(_shape(one.calendar_id, rows[one.calendar_id]), one) for one in page], following
+
+
+def _shape(calendar_id: str, row: _Row) -> dict[str, Json]:
+    event = row.fact.event
+    assert isinstance(event, CalendarEventAdded | CalendarEventChanged)
+    shape = calendar_json(
+        calendar_id,
+        row.entry,
+        source=event.source,
+        created_from=event.created_from,
+        created_at_ms=row.fact.meta.at_ms if isinstance(event, CalendarEventAdded) else event.created_at_ms,
+        version=row.version,
+    )
+    return shape if row.travel_event_id is None else {**shape, "travelEventId": row.travel_event_id}
