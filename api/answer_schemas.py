@@ -47,6 +47,10 @@ class ActionOut(Answer):
     reason: str | None = None
 
 
+class ActionResolvedOut(ActionOut):
+    version: Version
+
+
 class MessageOut(Answer):
     """`text` is null with `redacted` once it was deleted for good. `canned`: the text is ours, `code` says why."""
 
@@ -89,6 +93,22 @@ class ReplyStopping(Answer):
     status: Literal["stopping", "completed", "failed", "stopped"]
     messageId: str
     replyId: str
+    version: Version
+
+
+class VoiceJobAccepted(Answer):
+    transcriptJobId: str = Field(examples=["v_0b1f4e"])
+    version: Version
+
+
+class VoiceJobOut(Answer):
+    """`messageId` is what its words became; `code` says why they became nothing."""
+
+    transcriptJobId: str = Field(examples=["v_0b1f4e"])
+    status: Literal["running", "completed", "failed"]
+    messageId: str | None
+    code: str | None = Field(examples=["nothing_heard"])
+    createdAt: Time
     version: Version
 
 
@@ -308,7 +328,7 @@ class CompletionActionOut(Answer):
     """`refused` without an id: it named something that is not there, and nothing was done."""
 
     action: str
-    status: Literal["committed", "refused"]
+    status: Literal["proposed", "committed", "refused"]
     id: str | None = None
     resultId: str | None = None
     reason: str | None = None
@@ -326,6 +346,20 @@ class LoginOut(Answer):
     token: str
     userId: str
     expiresIn: int = Field(description="Seconds.")
+
+
+class OidcOut(Answer):
+    """What a client needs for an authorization code with PKCE; the rest the issuer says itself."""
+
+    issuer: str = Field(examples=["https://issuer.example"])
+    clientId: str
+    scope: str = Field(examples=["openid profile"])
+    audience: str | None
+
+
+class AuthConfigOut(Answer):
+    mode: Literal["dev", "oidc", "token"]
+    oidc: OidcOut | None
 
 
 class HealthOut(BaseModel):

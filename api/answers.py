@@ -33,9 +33,9 @@ class BytesAnswer(Response[bytes]):
             self._headers += [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
-        return self._send
+        return self.send
 
-    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Any = {"type": "http.response.start", "status": self.status_code, "headers": self._headers}
         await send(start)
         await send({"type": "http.response.body", "body": self.content, "more_body": False})

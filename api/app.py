@@ -15,6 +15,7 @@ from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from api import (
+    actions,
     calendar,
     completions,
     conversations,
@@ -23,15 +24,18 @@ from api import (
     memory,
     messages,
     notes,
+    own_data,
     plans,
     preferences,
+    search,
     sessions,
     tasks,
+    travel,
     usage,
+    voice,
 )
 from api import state as state_routes
 from api.auth import authenticator_from_settings
-from api.deleted_keys import DeletedKeys
 from api.edge import Edge, litestar_options
 from api.headers import Cors
 from api.hub import Sources
@@ -47,13 +51,17 @@ from api.stream import StreamEndpoint, stream_route
 from api.tickets import StreamTickets
 from api.tokens import Principal
 from api.views import Views
+from api.voice_desk import voice_desk
+from api.web import WebClient, auth_config, login_origins
 from commands.write_side import WriteSide, open_write_side, run_feed
+from domain.ports import SpeechToText
 from infra.bus import NatsBus
 from infra.ids import new_id
 from infra.login_codes import redeem_login_code
-from infra.migrate import current_revision, head_revision
 from infra.presence import PostgresPresence
+from infra.schema import current_revision, head_revision
 from infra.settings import Settings
+from infra.speech import make_speech_to_text
 from infra.work import PostgresSegments
 from projections.reading import Reader
 from projections.wait import Freshness
@@ -79,6 +87,10 @@ HANDLERS = [
     preferences.set_preference,
     plans.get_plan,
     plans.set_plan,
+    travel.list_suggestions,
+    travel.select_offer,
+    actions.approve,
+    actions.reject,
     sessions.open_session,
     sessions.list_sessions,
     sessions.close_session,
@@ -87,8 +99,14 @@ HANDLERS = [
     conversations.list_messages,
     conversations.change_conversation,
     conversations.delete_conversation,
+    voice.upload,
+    voice.get_job,
+    voice.get_audio,
     state_routes.get_state,
     usage.get_usage,
+    search.search,
+    own_data.export_user,
+    own_data.erase_user,
     completions.complete_llm,
 ]
 
@@ -105,10 +123,11 @@ class OpenApi:
 
 
 @asynccontextmanager
-async def open_api(settings: Settings, *parts: health.Part) -> AsyncIterator[OpenApi]:
+async def open_api(settings: Settings, *parts: health.Part, ears: SpeechToText | None = None) -> AsyncIterator[OpenApi]:
     """The ASGI application and its streams, for as long as the block runs. `parts` are looked at for readiness too.
 
-    Raises `MasterKeyError`, and `Unavailable` when Postgres is away: nothing can be opened without keys.
+    `ears` stands in for the engine that the settings name. Raises `SettingsError`, `MasterKeyError`, and `Unavailable`
+    when Postgres is away: nothing can be opened without keys.
     """
     async with AsyncExitStack() as stack:
         bus = NatsBus(settings, name="api")
@@ -117,11 +136,13 @@ async def open_api(settings: Settings, *parts: health.Part) -> AsyncIterator[Ope
         side = await stack.enter_async_context(open_write_side(settings, "api", wake=bus.hint))
         await side.keyring.verify()
         generation = await side.log.generation()
-        presence = PostgresPresence(side.queries)
+        presence = PostgresPresence(side.queries, beat_seconds=settings.stream_ping_seconds)
         tickets = StreamTickets(side.queries, side.keyring, seconds=settings.ticket_seconds)
         freshness = Freshness(side.queries)
         stack.push_async_callback(freshness.aclose)
         reader = Reader(side.queries, side.keyring)
+        ears = ears or make_speech_to_text(settings)
+        stack.push_async_callback(ears.aclose)
         views = Views(reader=reader, freshness=freshness, presence=presence, side=side)
         services = Services(
             settings=settings,
@@ -132,11 +153,11 @@ async def open_api(settings: Settings, *parts: health.Part) -> AsyncIterator[Ope
             generation=generation,
             views=views,
             tickets=tickets,
+            voice=voice_desk(settings, ears, side.clock),
             redeem_login=lambda code: _redeem(side, code),
         )
         registry = _registry(side, bus, views, presence, generation)
         side.feed.add(registry)
-        side.feed.add(DeletedKeys(side.keyring))
         feed = await stack.enter_async_context(run_feed(side))
         timers = asyncio.create_task(registry.run(), name="stream timers")
         stack.push_async_callback(_cancelled, timers)
@@ -180,15 +201,19 @@ def _application(services: Services, registry: HubRegistry, checks: health.Healt
     async def user_id_of(principal: Principal) -> str:
         return await services.keyring.ensure_user(principal.issuer, principal.sub)
 
-    realtime = RealtimeEndpoint(registry, user_id_of, socket_commands(services), services.clock)
+    commands = socket_commands(services)
+    realtime = RealtimeEndpoint(registry, user_id_of, commands, services.clock, services.voice)
     live = [stream_route(StreamEndpoint(registry, user_id_of)), realtime.route()]
-    return _litestar(live, State({"services": services, "health": checks}))
+    web = WebClient(login_origins=login_origins(services.settings))
+    return _litestar(live, State({"services": services, "health": checks}), web.routes())
 
 
-def _litestar(live: Sequence[ControllerRouterHandler], state: State) -> Litestar:
+def _litestar(
+    live: Sequence[ControllerRouterHandler], state: State, pages: Sequence[ControllerRouterHandler] = ()
+) -> Litestar:
     versioned = Router("/api/v1", route_handlers=[*HANDLERS, *live])
     return Litestar(
-        [versioned, login.exchange_code, health.live, health.ready, health.metrics],
+        [versioned, login.exchange_code, auth_config, health.live, health.ready, health.metrics, *pages],
         state=state,
         openapi_config=openapi_config(version("microcos"), extra_paths=REALTIME_PATH),
         **litestar_options(),

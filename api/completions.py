@@ -18,10 +18,12 @@ from api.request import Call, call_of
 from api.schemas import CompletionAction, CompletionIn
 from api.services import Services, json_response, services_of
 from commands.actions import RunAction
+from commands.arguments import NotUnderstood, read_arguments
 from commands.context import action_id
-from commands.deeds import NotUnderstood, Setting, read_arguments, read_call
+from commands.deeds import read_call
 from commands.handle import Answer, Handled, Outcome, Request
 from commands.replies import CompleteReply, Ending, EndReplyByTakeover, StartReply
+from commands.setting import Setting
 from domain.brain import ActionRecord, Reply
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, StaleAttempt
 from domain.events import ActionCreated
@@ -130,7 +132,7 @@ async def _act(
     if (known := brain.actions.get(identity)) is not None:
         return _done(call.name, identity, known)
     keys = await services.keyring.load(user_id)
-    setting = Setting.at(services.clock.user_now_ms(), brain, message_id, lambda key: keys.ref("preference", key))
+    setting = Setting.at(services.clock.user_now_ms(), brain, message_id, keys.ref)
     try:
         proposal = read_call(call, setting)
     except NotUnderstood as refusal:
@@ -142,6 +144,7 @@ async def _act(
         ordinal=ordinal,
         payload=proposal.payload,
         deed=proposal.deed,
+        waits=proposal.waits,
     )
     about = Request(causation_id=identity, correlation_id=message_id, origin="assistant")
     handled = await services.handler.handle(user_id, command, about)

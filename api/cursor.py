@@ -1,7 +1,7 @@
 """Where a client stands in its user's stream: the last fact and the last token that it was given.
 
-Owns the text form, `generation.version` and, while a reply runs, `:reply.attempt.index.offset` after it. Opaque to
-clients; good in any session, at any process, after a restart of anything.
+Owns the text form, `generation.version` and, while a reply runs, `:reply.attempt.index.offset` after it, with a `+`
+where the next fact was begun. Opaque to clients; good in any session, at any process, after a restart of anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NAME = r"[A-Za-z0-9_-]{1,64}"
 _NUMBER = r"0|[1-9][0-9]{0,17}"  # at most 18 digits fit in 64 bits
 _CURSOR = re.compile(
     rf"(?P<generation>{_NAME})\.(?P<version>{_NUMBER})"
-    rf"(?::(?P<reply>{_NAME})\.(?P<attempt>{_NUMBER})\.(?P<index>{_NUMBER})\.(?P<offset>{_NUMBER}))?"
+    rf"(?::(?P<reply>{_NAME})\.(?P<attempt>{_NUMBER})\.(?P<index>{_NUMBER})\.(?P<offset>{_NUMBER})(?P<ahead>\+)?)?"
 )
 
 
@@ -42,18 +42,26 @@ class Place:
 class Cursor:
     """`generation` names the log and changes when one is restored; `version` is that of the last fact.
 
-    With no `place` a reply that runs is given from its first character.
+    With no `place` a reply that runs is given from its first character. `ahead`: the next fact ends another reply,
+    beside the one that runs at `place`, and its text was given.
     """
 
     generation: str
     version: int
     place: Place | None = None
+    ahead: bool = False
+
+    @property
+    def needed_version(self) -> int:
+        """That of the last fact of which something was given."""
+        return self.version + self.ahead
 
     def __str__(self) -> str:
         place = self.place
         if place is None:
             return f"{self.generation}.{self.version}"
-        return f"{self.generation}.{self.version}:{place.reply_id}.{place.attempt}.{place.index}.{place.offset}"
+        ahead = "+" if self.ahead else ""
+        return f"{self.generation}.{self.version}:{place.reply_id}.{place.attempt}.{place.index}.{place.offset}{ahead}"
 
 
 def parse_cursor(text: str) -> Cursor:
@@ -67,4 +75,4 @@ def parse_cursor(text: str) -> Cursor:
     place = None
     if match["reply"] is not None:
         place = Place(match["reply"], int(match["attempt"]), int(match["index"]), int(match["offset"]))
-    return Cursor(match["generation"], int(match["version"]), place)
+    return Cursor(match["generation"], int(match["version"]), place, match["ahead"] is not None)

@@ -25,8 +25,12 @@ _TOOL_LABELS = {
     "pin_memory": "Remembering it",
     "forget_memory": "Forgetting it",
     "set_preference": "Setting a preference",
+    "set_plan": "Writing your plan",
     "create_event": "Adding to your calendar",
-    "search_flights": "Looking for flights",
+    "update_event": "Changing your calendar",
+    "delete_event": "Removing it from your calendar",
+    "find_flights": "Keeping the flights",
+    "select_flight": "Putting the flight forward",
 }
 
 
@@ -103,6 +107,13 @@ def progress_of_action(reply_id: str, chunk: TokenChunk) -> Frame:
     kind = str((chunk.action or {}).get("action", "tool"))
     label = _TOOL_LABELS.get(kind, "Using a tool")
     return progress_frame(reply_id, "tool", label, version=chunk.seen_version, tool=kind)
+
+
+def progress_of_chunk(reply_id: str, chunk: TokenChunk) -> Frame:
+    """What the worker says that it is doing."""
+    said = chunk.progress or {}
+    stage, label = said.get("stage", "thinking"), said.get("label", "")
+    return progress_frame(reply_id, stage, label, version=chunk.seen_version, tool=said.get("tool"))
 
 
 def reset_frame(

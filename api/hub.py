@@ -49,6 +49,7 @@ class Hub:
         self.user_id = user_id
         self.clients: set[Client] = set()  # all of them, also those that still read the past
         self.sessions: set[str] = set()
+        self.is_erased = False
         self._sources = sources
         self._attached: set[Client] = set()
         self._timeline: Timeline | None = None
@@ -78,6 +79,7 @@ class Hub:
         brain = await self._sources.facts.state(self.user_id)
         self._timeline = Timeline.of(self._sources.generation, brain)
         self.sessions = set(brain.sessions)
+        self.is_erased = brain.erased
         self._heard_at = self._sources.clock.monotonic()
         early, self._early = self._early, []
         self.receive_facts(early)
@@ -150,6 +152,7 @@ class Hub:
             self._end(client for client in self.clients if client.session_id == event.session_id)
         elif isinstance(event, UserErased):
             self.sessions.clear()
+            self.is_erased = True
             self._end(self.clients)
         self._watch_for_loss(timeline)
         if self._attached:
@@ -186,15 +189,17 @@ class Hub:
                 yield _encode([moment.reset()])
             client.replaying = False
             return
-        version, place = start.version, start.place
+        version, place, ahead = start.version, start.place, start.ahead
         while self.version - version > PAGE_FACTS:
-            sent, version, place = await self._read_past(version, place, None)
+            sent, version, place = await self._read_past(version, place, None, ahead=ahead)
+            ahead = False
             yield _encode(sent)
         await self._reach(place)
         # From here on the channel fills; what was before this moment is read, and no more than that.
         moment = self._attach(client, since=start.version)
         while version < moment.version:
-            sent, version, place = await self._read_past(version, place, moment.version)
+            sent, version, place = await self._read_past(version, place, moment.version, ahead=ahead)
+            ahead = False
             yield _encode(sent)
         yield _encode(moment.after(place))
         client.replaying = False
@@ -211,19 +216,20 @@ class Hub:
         """The cursor when the stream can go on after it: it is of this log and not beyond its head."""
         if cursor is None or cursor.generation != self._sources.generation:
             return None
-        if cursor.version > self.version:
+        if cursor.needed_version > self.version:
             await self.catch_up()  # another process may have been quicker
-        return cursor if cursor.version <= self.version else None
+        return cursor if cursor.needed_version <= self.version else None
 
     async def _read_past(
-        self, version: int, place: Place | None, until: int | None
+        self, version: int, place: Place | None, until: int | None, *, ahead: bool
     ) -> tuple[list[Sent], int, Place | None]:
         facts = await self._sources.facts.read(self.user_id, after=version, until=until, limit=PAGE_FACTS)
         if not facts:
             raise Unavailable("The log ends before what was sent from it.", retry_after_seconds=1)
         sent: list[Sent] = []
         for fact in facts:
-            steps, place = step(self._sources.generation, place, fact)
+            steps, place = step(self._sources.generation, place, fact, ahead=ahead)
+            ahead = False
             sent += steps
         return sent, facts[-1].version, place
 

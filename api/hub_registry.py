@@ -16,7 +16,7 @@ from api.client import CUT_SECONDS, Client
 from api.frames import PING
 from api.hub import Hub, Sources
 from api.presence_writes import PresenceWrites
-from domain.errors import NotFound, TooMany, Unavailable
+from domain.errors import Gone, NotFound, TooMany, Unavailable
 from domain.events import Fact
 from infra.ids import random_below
 from infra.telemetry import gauge, get_logger, hashed
@@ -107,6 +107,8 @@ class HubRegistry:
         try:
             await asyncio.shield(entry.started)
             hub = entry.hub
+            if hub.is_erased:
+                raise Gone("This user was erased. Connect again as somebody new.", code="erased")
             if session_id is not None:
                 await self._check_session(hub, session_id)
             self._refuse_while_draining()
@@ -193,7 +195,8 @@ class HubRegistry:
                 self._close(user_id)
 
     def ping(self) -> None:
-        """A comment to every client, so that proxies keep silent streams open."""
+        """A comment to every client, so that proxies keep silent streams open; and a word that they are there."""
+        self._presence.beat()
         for entry in self._entries.values():
             for client in entry.hub.clients:
                 client.push(PING, version=entry.hub.version)

@@ -2,7 +2,7 @@
 
 Litestar writes what it knows of the routes; bodies and parameters that the edge checks come from each handler's `opt`:
 `body` (a Pydantic model, or a request body object as OpenAPI writes it), `query` (names), `headers` (name to what it
-means), `answer` (a model) and `also` (other statuses of that answer, or 304).
+means), `answer` (a model), `also` (other statuses of that answer, or 304) and `schemas` (models that `body` refers to).
 """
 
 from __future__ import annotations
@@ -136,6 +136,8 @@ def _complete(
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _add(body, schemas)}}}
     elif body is not None:
         operation["requestBody"] = body
+    for model in handler.opt.get("schemas", ()):
+        _add(model, schemas)
     if path.startswith("/api/"):
         operation["security"] = [{"token": []}]
         if method in ("POST", "PUT", "PATCH", "DELETE"):

@@ -1,4 +1,5 @@
-"""Who listens: written down beside the log when a session's first client comes and when its last one has left.
+"""Who listens: written down beside the log when a session's first client comes and when its last one has left, and
+again with each beat in between, so that the sessions of a process that was killed are soon known to be over.
 
 Never in a stream's way: written in the background, the last state of each session wins, and failing is only logged.
 """
@@ -6,6 +7,7 @@ Never in a stream's way: written in the background, the last state of each sessi
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Protocol
 
 from api.one_at_a_time import OneAtATime
@@ -17,6 +19,10 @@ class PresenceStore(Protocol):
         """The session was seen just now. Raises `Unavailable`."""
         ...
 
+    async def beat(self, sessions: Sequence[tuple[str, str]]) -> None:
+        """These pairs of user and session are still listened to. Raises `Unavailable`."""
+        ...
+
 
 class PresenceWrites:
     def __init__(self, store: PresenceStore) -> None:
@@ -24,6 +30,7 @@ class PresenceWrites:
         self._clients: Counter[tuple[str, str]] = Counter()
         self._unwritten: dict[tuple[str, str], bool] = {}
         self._writing = OneAtATime(self._write)
+        self._beating = OneAtATime(self._beat)
 
     def came(self, user_id: str, session_id: str | None) -> None:
         if session_id is not None:
@@ -33,10 +40,16 @@ class PresenceWrites:
         if session_id is not None:
             self._change(user_id, session_id, -1)
 
+    def beat(self) -> None:
+        if self._clients:
+            self._beating.request()
+
     async def settle(self) -> None:
+        await self._beating.settle()
         await self._writing.settle()
 
     async def stop(self) -> None:
+        await self._beating.cancel()
         await self._writing.cancel()
 
     def _change(self, user_id: str, session_id: str, change: int) -> None:
@@ -57,3 +70,8 @@ class PresenceWrites:
             except Unavailable:
                 self._unwritten.setdefault(key, active)
                 raise
+
+    async def _beat(self) -> None:
+        await self._writing.settle()  # a session whose coming is not written yet has no row to be seen in
+        if self._clients:
+            await self._store.beat(list(self._clients))

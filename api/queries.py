@@ -4,7 +4,7 @@ strong ETag, or say 304.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -21,16 +21,19 @@ from projections.reading import Fetched
 Fetch = Callable[[Views, User], Awaitable[Fetched]]
 
 
-async def answer_query(request: Request[Any, Any, Any], fetch: Fetch, *, view: str = "state") -> Response[bytes]:
-    """Run `fetch` for the caller. The ETag is the version that the answer shows, which `If-Match` may name, and a hash
-    of its bytes, so it is strong whatever went into them.
+async def answer_query(
+    request: Request[Any, Any, Any], fetch: Fetch, *, view: str | Sequence[str] = "state"
+) -> Response[bytes]:
+    """Run `fetch` for the caller; `view` is what it reads, one or several. The ETag is the version that the answer
+    shows, which `If-Match` may name, and a hash of its bytes, so it is strong whatever went into them.
     """
     services, call = services_of(request), call_of(request)
     user = await user_of(services, call)
     views = services.views
     min_version = integer(call.query, "min_version")
     if min_version is not None:
-        await views.wait_for(view, user.user_id, min_version)
+        for name in (view,) if isinstance(view, str) else view:
+            await views.wait_for(name, user.user_id, min_version)
     fetched = await fetch(views, user)
     body = msgspec.json.encode(fetched.body)
     etag = f'"{fetched.body["version"]}-{sha256(body).hexdigest()[:32]}"'.encode()

@@ -1,7 +1,8 @@
 """`GET /realtime`: the same frames over a WebSocket, and commands up it, answered in order with the frames.
 
 Down `{event, id, data}`; up `{type, requestId, …}`, answered `{type: ack | error, requestId, …}`. Commands run the
-code of the REST routes, which is given to this module as functions.
+code of the REST routes, which is given to this module as functions. Binary is audio, and what is said in it is
+socket_voice.py's business.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from api.hub_registry import HubRegistry
 from api.problems import Problem, Refused, problem_of
 from api.query import refuse_unknown
 from api.request import call_of
+from api.socket_voice import SocketVoice
 from api.stream import UserIdOf, abort_of, cursor_of
 from api.strict_json import MalformedJson, parse_object
 from api.tokens import Principal
+from api.voice_desk import VoiceDesk
 from domain.errors import DomainError, Invalid, Unavailable
 from domain.ports import Clock
 from domain.values import Json
@@ -37,6 +40,7 @@ from infra.telemetry import get_logger
 MESSAGE_BYTES_MAX = 65_536  # as the body of a REST command
 MESSAGES_PER_SECOND = 50.0
 MESSAGES_BURST = 200.0
+AUDIO_SHARE = 0.2  # of a command, that a piece of audio counts for: with 20 ms in each there are 50 a second
 NAME_CHARACTERS_MAX = 255
 
 NORMAL, UNSUPPORTED, POLICY, TOO_LARGE, BROKEN, RESTARTING, COME_BACK = 1000, 1003, 1008, 1009, 1011, 1012, 1013
@@ -92,11 +96,14 @@ REALTIME_PATH = {
 class RealtimeEndpoint:
     """Expects the edge in front: it says who calls, and refused foreign origins."""
 
-    def __init__(self, registry: HubRegistry, user_id_of: UserIdOf, commands: Commands, clock: Clock) -> None:
+    def __init__(
+        self, registry: HubRegistry, user_id_of: UserIdOf, commands: Commands, clock: Clock, voice: VoiceDesk
+    ) -> None:
         self._registry = registry
         self._user_id_of = user_id_of
         self._commands = commands
         self._clock = clock
+        self._voice = voice
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """`?sessionId=` marks a session as listening; `?after=` begins after a cursor, else the stream begins now."""
@@ -116,7 +123,8 @@ class RealtimeEndpoint:
                 await receive()  # websocket.connect
                 await send({"type": "websocket.accept"})
                 accepted = True
-                await _Conversation(hub, client, principal, self._commands, self._clock).run(cursor, receive, send)
+                conversation = _Conversation(hub, client, principal, self._commands, self._clock, self._voice)
+                await conversation.run(cursor, receive, send)
         except Exception as error:
             # Here and not in the framework, whose own answer would hold the exception's text.
             problem = problem_of(error)
@@ -141,7 +149,9 @@ class RealtimeEndpoint:
 class _Conversation:
     """One accepted socket: a task that sends what the channel holds, and a loop that reads commands."""
 
-    def __init__(self, hub: Hub, client: Client, principal: Principal, commands: Commands, clock: Clock) -> None:
+    def __init__(
+        self, hub: Hub, client: Client, principal: Principal, commands: Commands, clock: Clock, voice: VoiceDesk
+    ) -> None:
         self._hub = hub
         self._client = client
         self._principal = principal
@@ -150,6 +160,9 @@ class _Conversation:
         self._allowance = MESSAGES_BURST
         self._counted_at = clock.monotonic()
         self._resume: tuple[Cursor, Reply] | None = None
+        self._voice = SocketVoice(
+            voice, lambda body, key: commands.post_message(principal, body, key), lambda reply: self._push(reply)
+        )
 
     async def run(self, cursor: Cursor | None, receive: Any, send: Any) -> None:
         sender = asyncio.create_task(self._send_until_the_end(cursor, send))
@@ -161,6 +174,7 @@ class _Conversation:
                 await send({"type": "websocket.close", "code": code})
         finally:
             sender.cancel()
+            await self._voice.aclose()
 
     # --- down -----------------------------------------------------------------------------------------------------
 
@@ -224,17 +238,34 @@ class _Conversation:
                 return None
             text = event.get("text")
             if text is None:
-                return UNSUPPORTED
+                code = self._hear(event["bytes"])
+                if code is not None:
+                    return code
+                continue
             if len(text) > MESSAGE_BYTES_MAX or len(data := text.encode()) > MESSAGE_BYTES_MAX:
                 return TOO_LARGE
             if not self._allowed():
                 return POLICY
             await self._answer(data)
 
-    def _allowed(self) -> bool:
+    def _hear(self, pcm: bytes) -> int | None:
+        """Audio of the utterance under way. The close code where it may not come."""
+        if not self._voice.is_open:
+            return UNSUPPORTED
+        if len(pcm) > MESSAGE_BYTES_MAX:
+            return TOO_LARGE
+        if not self._allowed(AUDIO_SHARE):
+            return POLICY
+        try:
+            self._voice.hear(pcm)
+        except DomainError:
+            return UNSUPPORTED  # half a sample: nothing behind it can be understood
+        return None
+
+    def _allowed(self, cost: float = 1.0) -> bool:
         now = self._clock.monotonic()
         gained = (now - self._counted_at) * MESSAGES_PER_SECOND
-        self._allowance = min(MESSAGES_BURST, self._allowance + gained) - 1
+        self._allowance = min(MESSAGES_BURST, self._allowance + gained) - cost
         self._counted_at = now
         return self._allowance >= 0
 
@@ -253,7 +284,10 @@ class _Conversation:
                 logger.error("request failed", exc_info=error)
             reply = _error(request_id, problem)
         if reply is not None:
-            self._client.push(reply, version=self._hub.version)
+            self._push(reply)
+
+    def _push(self, reply: Reply) -> None:
+        self._client.push(reply, version=self._hub.version)
 
     async def _obey(self, request_id: str, body: dict[str, Json]) -> Reply | None:
         kind = body.get("type")
@@ -272,8 +306,11 @@ class _Conversation:
             self._resume = (parsed, _ack(request_id, _encode({"version": self._hub.version})))
             self._client.channel.interrupt()
             return None
-        if kind in ("voice.start", "voice.end"):
-            raise Unavailable("Live speech is not available here. Upload audio instead.", code="voice_unavailable")
+        if kind == "voice.start":
+            return self._voice.start(request_id, rest, key)
+        if kind == "voice.end":
+            _refuse_others(rest)
+            return self._voice.end(request_id)
         raise Invalid("type must be message, stop, resume, voice.start or voice.end.", code="type_unknown")
 
 
@@ -287,9 +324,9 @@ def _name(body: dict[str, Json], field: str, *, required: bool = False) -> str |
     return value
 
 
-def _refuse_others(body: dict[str, Json], known: str) -> None:
-    if body.keys() - {known}:
-        raise Invalid(f"Only {known} is taken here.", code="unknown_field")
+def _refuse_others(body: dict[str, Json], *known: str) -> None:
+    if body.keys() - {*known}:
+        raise Invalid(f"Only {', '.join(known) or 'requestId'} is taken here.", code="unknown_field")
 
 
 def _ack(request_id: str, answer: bytes) -> Reply:

@@ -42,6 +42,20 @@ class MessageIn(Body):
     speak: bool = False
 
 
+class VoiceFields(Body):
+    """What is said of a recording beside its audio."""
+
+    language: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)
+    speak: bool = False
+    conversationId: ClientId | None = Field(default=None, examples=["conv_234"])
+    sessionId: ObjectId | None = None
+    clientMessageId: ClientMessageId | None = Field(default=None, examples=["local-17"])
+
+
+class VoiceIn(VoiceFields):
+    url: str = Field(max_length=2_048, examples=["https://files.example/recording.ogg?signature=5f0c"])
+
+
 class TaskFields(BaseModel):
     """For an update this is a merge patch: what is left out stays, null clears."""
 
@@ -129,6 +143,11 @@ class CompletionAction(BaseModel):
         "pin_memory",
         "forget_memory",
         "set_preference",
+        "set_plan",
+        "create_event",
+        "update_event",
+        "delete_event",
+        "select_flight",
     ] = Field(examples=["create_task"])
     payload: dict[str, Json] = Field(default_factory=dict, examples=[{"title": "Call John", "due_text": "tomorrow"}])
 

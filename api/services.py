@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from litestar import Request as HttpRequest
@@ -18,6 +18,7 @@ from api.schemas import Body
 from api.tickets import StreamTickets
 from api.tokens import Principal
 from api.views import Views
+from api.voice_desk import VoiceDesk
 from commands.decide import Command
 from commands.handle import Answer, CommandHandler, Outcome, Request
 from domain.errors import Forbidden
@@ -31,7 +32,10 @@ NO_STORE = {"cache-control": "no-store"}
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Opened by the composition root (api/app.py), reached by routes with `services_of(request)`."""
+    """Opened by the composition root (api/app.py), reached by routes with `services_of(request)`.
+
+    `exporting` are the users whose archive this process is sending.
+    """
 
     settings: Settings
     log: EventLog
@@ -41,7 +45,9 @@ class Services:
     generation: str
     views: Views
     tickets: StreamTickets
+    voice: VoiceDesk
     redeem_login: Callable[[str], Awaitable[str | None]]
+    exporting: set[str] = field(default_factory=set)
 
     async def version_of(self, user_id: str) -> int:
         """The user's stream version, as far as this process knows of it. Raises `Unavailable`."""
@@ -73,7 +79,13 @@ async def user_of(services: Services, call: Call) -> User:
     """The caller's user, made at their first request."""
     principal = call.user()
     user_id = await services.keyring.ensure_user(principal.issuer, principal.sub)
-    return User(user_id, principal.sub, await services.keyring.load(user_id))
+    keys = await services.keyring.load(user_id)
+    if keys.is_erased:
+        # This process had not heard of it yet: who calls is somebody new.
+        services.keyring.evict(user_id)
+        user_id = await services.keyring.ensure_user(principal.issuer, principal.sub)
+        keys = await services.keyring.load(user_id)
+    return User(user_id, principal.sub, keys)
 
 
 def check_body_user(body: Body, user: User) -> None:

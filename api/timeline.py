@@ -11,7 +11,7 @@ from bisect import insort
 from dataclasses import dataclass, field, replace
 
 from api.cursor import Cursor, Place
-from api.frames import progress_of_action, progress_of_fact, reset_frame
+from api.frames import progress_of_action, progress_of_chunk, progress_of_fact, reset_frame
 from domain.brain import Brain
 from domain.events import Fact, ReplyStarted
 from domain.frames import Frame, TokenChunk, frame_of, token_frame
@@ -30,19 +30,20 @@ class Sent:
 
 
 def step(
-    generation: str, place: Place | None, fact: Fact, *, given: str | None = None
+    generation: str, place: Place | None, fact: Fact, *, given: str | None = None, ahead: bool = False
 ) -> tuple[list[Sent], Place | None]:
     """What a client at `place` is sent for the next fact, and its place after it.
 
-    `given` is the text that it has of the running reply, where that is known.
+    `given` is the text that it has of the running reply, where that is known; `ahead` as its cursor has it.
     """
     event = fact.event
     sent: list[Sent] = []
     if isinstance(event, ReplyStarted):
-        place = Place(event.reply.reply_id, event.attempt)
+        if not _is_beside(place, event, fact):
+            place = Place(event.reply.reply_id, event.attempt)
     elif isinstance(event, ReplyEnd):
         missing = _missing_text(generation, place, event, fact.version - 1, given)
-        if missing is not None:
+        if missing is not None and not ahead:
             sent.append(missing)
         if place is not None and place.reply_id == event.reply.reply_id:
             place = None
@@ -50,6 +51,13 @@ def step(
     if frame is not None:
         sent.append(Sent(frame, Cursor(generation, fact.version, place)))
     return sent, place
+
+
+def _is_beside(place: Place | None, event: ReplyStarted, fact: Fact) -> bool:
+    """Whether a reply is claimed only to be ended by the same command, while another one runs: a reminder's. What the
+    client has of the running one stays its place."""
+    is_another = place is not None and place.reply_id != event.reply.reply_id
+    return is_another and fact.version < fact.meta.end_version
 
 
 def _missing_text(
@@ -76,6 +84,8 @@ def _missing_text(
         return Sent(frame, Cursor(generation, version, after))
     if had.offset == len(text):
         return None
+    is_beside = place is not None and place.reply_id != ref.reply_id
+    cursor = Cursor(generation, version, place, ahead=True) if is_beside else Cursor(generation, version, after)
     chunk = TokenChunk(
         attempt=event.attempt,
         first_index=after.index,
@@ -84,7 +94,7 @@ def _missing_text(
         seen_version=version,
         text=text[had.offset :],
     )
-    return Sent(token_frame(ref, content.conversation_id, chunk), Cursor(generation, version, after))
+    return Sent(token_frame(ref, content.conversation_id, chunk), cursor)
 
 
 @dataclass(slots=True)
@@ -229,8 +239,7 @@ class Timeline:
         sent, place = step(self.generation, self.place, fact, given=given)
         self.version = fact.version
         event = fact.event
-        if isinstance(event, ReplyStarted):
-            assert place is not None
+        if isinstance(event, ReplyStarted) and place == Place(event.reply.reply_id, event.attempt):
             conversation_id = None if event.content is REDACTED else event.content.conversation_id
             self.running = Running(event.reply, conversation_id, place)
         elif place is None:
@@ -249,9 +258,10 @@ class Timeline:
         current = place is not None and (place.reply_id, place.attempt) == (reply_id, chunk.attempt)
         if current:
             assert place is not None
-            if chunk.last_index <= place.index:
+            is_over = chunk.last_index < place.index if chunk.progress is not None else chunk.last_index <= place.index
+            if is_over:
                 return []
-            if chunk.seen_version <= self.version and _follows(chunk, place):
+            if chunk.progress is None and chunk.seen_version <= self.version and _follows(chunk, place):
                 sent = self._send(chunk)
                 return sent + self._send_held() if self._held else sent
         elif chunk.seen_version <= self.version:
@@ -277,7 +287,11 @@ class Timeline:
         for chunk in held:
             place = self.place
             assert place is not None
-            if chunk.last_index > place.index:
+            if chunk.progress is not None and chunk.last_index >= place.index:
+                if chunk.seen_version > self.version or chunk.last_index > place.index:
+                    break
+                sent.append(Sent(progress_of_chunk(place.reply_id, chunk)))
+            elif chunk.last_index > place.index:
                 if chunk.seen_version > self.version or not _follows(chunk, place):
                     break
                 sent += self._send(chunk)

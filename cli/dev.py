@@ -31,6 +31,7 @@ from infra.local_keys import key_path, private_folder, with_local_keys
 from infra.login_codes import issue_login_code
 from infra.postgres import open_pool
 from infra.queries import Queries
+from infra.schema import current_revision, head_revision
 from infra.settings import PREFIX, Settings, SettingsError, unknown_variables
 from infra.telemetry import configure_logging
 from infra.work import PostgresWorkQueue
@@ -147,7 +148,9 @@ class Dev:
         is_own_database = not self._settings.database_url
         self._start_servers()
         await self._all_ready(self._servers)
-        await run_to_end("migrate", self._command(["migrate"]), self._settings)
+        # Most starts find the schema as they need it, and only who changes it has to wait for Alembic.
+        if await asyncio.to_thread(current_revision, self._settings.database_url) != head_revision():
+            await run_to_end("migrate", self._command(["migrate"]), self._settings)
         if is_own_database:
             # Nobody of the last run is alive, whatever its leases say.
             await self._release_leases(self._settings, None)

@@ -16,9 +16,9 @@ from infra.clock import system_clock
 from infra.key_store import PostgresKeyStore
 from infra.keys import Keyring, MasterKeyError
 from infra.local_keys import key_path
-from infra.migrate import current_revision, head_revision
 from infra.postgres import Check, check_durability, clock_skew_ms, connect, open_pool
 from infra.queries import Queries
+from infra.schema import current_revision, head_revision
 from infra.settings import Settings, SettingsError, unknown_variables
 from workers.llm import make_model
 

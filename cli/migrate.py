@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from infra.migrate import current_revision, upgrade
+from infra.migrate import upgrade
+from infra.schema import current_revision
 from infra.settings import Settings, SettingsError
 
 

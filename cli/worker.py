@@ -6,32 +6,41 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import click
 import uvloop
 
+from cli.retention import run_retention
 from commands.write_side import WriteSide, open_write_side, run_feed
 from domain.errors import Unavailable
-from domain.ports import Bus, LanguageModel
+from domain.ports import Bus, LanguageModel, SpeechToText, TextToSpeech
 from infra import garbage
+from infra.audio_store import audio_store
 from infra.bus import NatsBus
 from infra.calendar_mcp import calendar_of
 from infra.event_store import BACKGROUND_GATHER_SECONDS
 from infra.ids import new_id
 from infra.keys import MasterKeyError
 from infra.leases import PostgresLeaders
+from infra.safe_fetch import SafeFetch
 from infra.settings import Settings
+from infra.speech import make_speech_to_text, make_text_to_speech
+from infra.speech_leases import SpeechLeases
 from infra.telemetry import configure_logging, get_logger, serve_metrics
-from infra.tracking import Tracking
 from infra.work import PostgresSegments, PostgresWorkQueue
+from workers.audio_sweep import AudioSweep
 from workers.calendar_sync import CalendarSync
 from workers.consumer import Consumer
 from workers.desk import Desk
 from workers.llm import make_model
-from workers.retention import TRACKING_NAME, Retention
+from workers.schedule import Schedule
+from workers.speech import SpeechWorker
+from workers.spoken_answers import SpokenAnswers
 from workers.token_stream import TokenPublisher
+from workers.tools.flights import FlightSearch, make_flight_search
+from workers.voice_jobs import VoiceJobs
 
 logger = get_logger("cli.worker")
 
@@ -80,18 +89,34 @@ async def _run(settings: Settings) -> bool:
 
 @asynccontextmanager
 async def open_worker(
-    settings: Settings, model: LanguageModel, stop: asyncio.Event
+    settings: Settings,
+    model: LanguageModel,
+    stop: asyncio.Event,
+    *,
+    ears: SpeechToText | None = None,
+    voice: TextToSpeech | None = None,
 ) -> AsyncIterator[tuple[Consumer, asyncio.Task[None]]]:
-    """A worker that claims, and the feed that it hears stops by; the caller drains it. Servers may be away."""
+    """A worker that claims, and the feed that it hears stops by; the caller drains it. Servers may be away.
+
+    `ears` and `voice` stand in for the engines that the settings name. Raises `SettingsError`.
+    """
     bus = NatsBus(settings, name="worker")
     await bus.start()
     try:
         # Nobody has to be woken for what our own appends leave waiting: we look at the state that they produced.
         async with open_write_side(settings, "worker", gather_seconds=BACKGROUND_GATHER_SECONDS) as side:
             await _verify_keys(side, stop)
-            consumer = make_consumer(side, bus, model)
+            flights = make_flight_search(settings, side.clock)
+            consumer = make_consumer(side, bus, model, flights)
             side.feed.add(consumer)
-            async with run_feed(side) as feed, run_retention(side), run_calendar_sync(side):
+            async with (
+                aclosing(flights),
+                run_feed(side) as feed,
+                run_retention(side),
+                run_calendar_sync(side),
+                run_schedule(side),
+                run_speech(side, bus, ears=ears, voice=voice),
+            ):
                 if not stop.is_set():
                     await consumer.start()
                 yield consumer, feed
@@ -100,17 +125,58 @@ async def open_worker(
 
 
 @asynccontextmanager
-async def run_retention(side: WriteSide) -> AsyncIterator[None]:
-    """Sweep beside the worker for as long as the block runs."""
-    retention = Retention(
+async def run_schedule(side: WriteSide) -> AsyncIterator[None]:
+    """Fire what comes due for as long as the block runs."""
+    schedule = Schedule(
+        queries=side.queries,
+        keyring=side.keyring,
+        handler=side.handler,
+        clock=side.clock,
+        poll_seconds=side.settings.schedule_poll_seconds,
+    )
+    async with _beside(schedule.run(), "schedule"):
+        yield
+
+
+@asynccontextmanager
+async def run_speech(
+    side: WriteSide, bus: Bus, *, ears: SpeechToText | None = None, voice: TextToSpeech | None = None
+) -> AsyncIterator[None]:
+    """Transcribe recordings and read answers aloud for as long as the block runs, and sweep up their audio."""
+    settings, store = side.settings, audio_store(side.settings, side.clock)
+    leases = SpeechLeases(side.queries, owner=new_id(), seconds=settings.lease_seconds)
+    ears, voice = ears or make_speech_to_text(settings), voice or make_text_to_speech(settings)
+    jobs = VoiceJobs(
+        queries=side.queries,
         log=side.log,
         keyring=side.keyring,
-        tracking=Tracking(side.queries, TRACKING_NAME),
-        segments=PostgresSegments(side.queries),
-        segment_seconds=side.settings.segment_retention_seconds,
+        handler=side.handler,
+        store=store,
+        fetch=SafeFetch(),
+        ears=ears,
+        wake=bus.hint,
     )
-    async with _beside(retention.run(), "retention"):
-        yield
+    answers = SpokenAnswers(
+        queries=side.queries,
+        log=side.log,
+        keyring=side.keyring,
+        handler=side.handler,
+        store=store,
+        voice=voice,
+        clock=side.clock,
+    )
+    # Without a voice nobody promised that anything would be heard.
+    kinds = (jobs,) if voice.name == "none" else (jobs, answers)
+    speech = SpeechWorker(
+        kinds, leases, poll_seconds=settings.work_poll_seconds, renew_seconds=settings.lease_renew_seconds
+    )
+    sweep = AudioSweep(queries=side.queries, log=side.log, store=store, leases=leases, clock=side.clock)
+    try:
+        async with _beside(speech.run(), "speech"), _beside(sweep.run(), "audio sweep"):
+            yield
+    finally:
+        await ears.aclose()
+        await voice.aclose()
 
 
 @asynccontextmanager
@@ -144,7 +210,7 @@ async def _beside(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[N
         await asyncio.gather(task, return_exceptions=True)
 
 
-def make_consumer(side: WriteSide, bus: Bus, model: LanguageModel) -> Consumer:
+def make_consumer(side: WriteSide, bus: Bus, model: LanguageModel, flights: FlightSearch) -> Consumer:
     settings = side.settings
     segments = PostgresSegments(side.queries)
     desk = Desk(
@@ -155,6 +221,7 @@ def make_consumer(side: WriteSide, bus: Bus, model: LanguageModel) -> Consumer:
         segments=segments,
         bus=bus,
         model=model,
+        flights=flights,
         clock=side.clock,
         settings=settings,
         owner=settings.worker_owner or new_id(),

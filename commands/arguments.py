@@ -196,6 +196,7 @@ def read_arguments(call: ToolCall) -> Arguments:
 
 def due_phrases(arguments: Arguments) -> tuple[str, ...]:
     """The phrases of time in a call, each on one line."""
+    said: tuple[str | None, ...] = ()
     match arguments:
         case CreateTaskArguments() | UpdateTaskArguments():
             said = (arguments.due_text,)
@@ -208,5 +209,5 @@ def due_phrases(arguments: Arguments) -> tuple[str, ...]:
         case FindFlightsArguments():
             said = (arguments.departure_text, arguments.return_text)
         case _:
-            said = ()
+            pass
     return tuple(phrase for text in said if (phrase := one_line(text or "")))

@@ -38,6 +38,16 @@ class RemoveCalendarEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveOccurrence:
+    """One of a series becomes an event of its own, of these `fields`; `original` is the start that the rule gave it."""
+
+    calendar_id: str
+    original: str
+    fields: Mapping[str, Json]
+    created_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportCalendar:
     """Entries of a file by the id that each has here, a keyed hash of its `uid`: known ones are changed where they
     differ. `cancelled` are ids of what is to go."""
@@ -88,6 +98,14 @@ def set_calendar_event(command: SetCalendarEvent, brain: Brain, context: Command
 def remove_calendar_event(command: RemoveCalendarEvent, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     known = _own(brain, command.calendar_id)
     return _removed(command.calendar_id, known, brain, context)
+
+
+def move_occurrence(command: MoveOccurrence, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+    known = _own(brain, command.calendar_id)
+    excluded = [*known.entry.excluded, command.original]
+    without = SetCalendarEvent(calendar_id=command.calendar_id, fields={"excluded": excluded})
+    alone = SetCalendarEvent(fields=command.fields, created_from=command.created_from)
+    return [*set_calendar_event(without, brain, context), *set_calendar_event(alone, brain, context)]
 
 
 def import_calendar(command: ImportCalendar, brain: Brain, context: CommandContext) -> list[BrainEvent]:

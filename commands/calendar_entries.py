@@ -12,7 +12,6 @@ from commands.preference_values import check_timezone
 from domain import limits
 from domain.errors import Invalid
 from domain.occurrences import between, last_start, later
-from domain.recurrence import parse_rule
 from domain.values import CalendarEntry, Json
 
 USUAL_LENGTH = timedelta(hours=1)
@@ -49,10 +48,15 @@ def patched(known: CalendarEntry | None, fields: Mapping[str, Json], user_zone: 
 
 def with_series(entry: CalendarEntry) -> CalendarEntry:
     """`entry` with the start of its last occurrence, or without what only a recurring event has. Raises `Invalid`."""
+    return counted_out(entry)[0]
+
+
+def counted_out(entry: CalendarEntry) -> tuple[CalendarEntry, int]:
+    """As `with_series`, and how many days had to be looked at."""
     if entry.recurrence is None:
-        return replace(entry, last=None, excluded=(), moved=())
-    parse_rule(entry.recurrence)
-    return replace(entry, last=last_start(entry))
+        return replace(entry, last=None, excluded=(), moved=()), 0
+    last, looked = last_start(entry)
+    return replace(entry, last=last), looked
 
 
 def _new(fields: Mapping[str, Json], texts: Mapping[str, Any], user_zone: str) -> CalendarEntry:

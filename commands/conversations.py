@@ -83,14 +83,11 @@ def change_conversation(command: ChangeConversation, brain: Brain, context: Comm
 def delete_conversation(command: DeleteConversation, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     """Its waiting and running replies end in the same command; its key is destroyed after the commit, by a sweep."""
     known = _known_conversation(brain, command.conversation_ref)
-    events: list[BrainEvent] = []
-    for reply_id in brain.queue:
-        reply = brain.replies[reply_id]
-        if reply.ref.conversation_ref == command.conversation_ref:
-            stopped = ReplyText(conversation_id=known.conversation_id, text="")
-            events.append(
-                ReplyStopped(reply=reply.ref, attempt=reply.attempt, usage=ModelUsage(), manifest=None, content=stopped)
-            )
+    events: list[BrainEvent] = [
+        stopped_for_good(brain, reply_id)
+        for reply_id in brain.queue
+        if brain.replies[reply_id].ref.conversation_ref == command.conversation_ref
+    ]
     events.append(
         ConversationDeleted(
             conversation_ref=command.conversation_ref,
@@ -99,3 +96,11 @@ def delete_conversation(command: DeleteConversation, brain: Brain, context: Comm
         )
     )
     return events
+
+
+def stopped_for_good(brain: Brain, reply_id: str) -> ReplyStopped:
+    """The end of a waiting or running reply whose text nobody will read."""
+    reply = brain.replies[reply_id]
+    name = brain.conversations[reply.ref.conversation_ref].conversation_id
+    nothing = ReplyText(conversation_id=name, text="")
+    return ReplyStopped(reply=reply.ref, attempt=reply.attempt, usage=ModelUsage(), manifest=None, content=nothing)

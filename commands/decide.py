@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from commands.actions import RunAction, run_action
+from commands.actions import (
+    ApproveAction,
+    RejectAction,
+    RunAction,
+    approve_action,
+    reject_action,
+    run_action,
+)
 from commands.calendar import (
     ImportCalendar,
     RemoveCalendarEvent,
@@ -17,6 +24,7 @@ from commands.calendar import (
 )
 from commands.context import CommandContext
 from commands.conversations import ChangeConversation, DeleteConversation, change_conversation, delete_conversation
+from commands.erasure import EraseUser, erase_user
 from commands.memory import ForgetMemory, PinMemory, forget_memory, pin_memory
 from commands.messages import (
     PostMessage,
@@ -58,6 +66,7 @@ from commands.travel import (
     select_flight,
     start_flight_search,
 )
+from commands.voice import EndVoiceJob, KeepSpeech, StartVoiceJob, end_voice_job, keep_speech, start_voice_job
 from commands.wishes import FireWish, fire_wish
 from domain.brain import Brain
 from domain.errors import Gone
@@ -72,6 +81,8 @@ Command = (
     | FailReply
     | EndReplyByTakeover
     | RunAction
+    | ApproveAction
+    | RejectAction
     | CreateTask
     | UpdateTask
     | CompleteTask
@@ -92,10 +103,14 @@ Command = (
     | RemoveCalendarEvent
     | ImportCalendar
     | SyncCalendar
+    | StartVoiceJob
+    | EndVoiceJob
+    | KeepSpeech
     | OpenSession
     | CloseSession
     | ChangeConversation
     | DeleteConversation
+    | EraseUser
 )
 
 
@@ -120,6 +135,10 @@ def decide(command: Command, brain: Brain, context: CommandContext) -> list[Brai
             return end_reply_by_takeover(command, brain, context)
         case RunAction():
             return run_action(command, brain, context)
+        case ApproveAction():
+            return approve_action(command, brain, context)
+        case RejectAction():
+            return reject_action(command, brain, context)
         case CreateTask():
             return create_task(command, brain, context)
         case UpdateTask() | CompleteTask() | ReopenTask() | DeleteTask():
@@ -154,6 +173,12 @@ def decide(command: Command, brain: Brain, context: CommandContext) -> list[Brai
             return import_calendar(command, brain, context)
         case SyncCalendar():
             return sync_calendar(command, brain, context)
+        case StartVoiceJob():
+            return start_voice_job(command, brain, context)
+        case EndVoiceJob():
+            return end_voice_job(command, brain, context)
+        case KeepSpeech():
+            return keep_speech(command, brain, context)
         case OpenSession():
             return open_new_session(command, brain, context)
         case CloseSession():
@@ -162,5 +187,7 @@ def decide(command: Command, brain: Brain, context: CommandContext) -> list[Brai
             return change_conversation(command, brain, context)
         case DeleteConversation():
             return delete_conversation(command, brain, context)
+        case EraseUser():
+            return erase_user(command, brain, context)
         case _:
             assert_never(command)

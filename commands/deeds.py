@@ -1,207 +1,64 @@
 """What the model asks for, checked: from the arguments of a tool call to a deed. Pure.
 
-The model is not trusted: arguments are decoded strictly, ids and dates are looked up and worked out here, and whatever
-does not hold leads to an honest sentence and to no deed.
+Ids and dates are looked up and worked out here, and whatever does not hold leads to an honest sentence and to no deed.
+Events, plans and flights have files of their own: calendar_deeds.py, plan_deeds.py, travel_deeds.py.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Annotated, assert_never
-from zoneinfo import ZoneInfo
-
-import msgspec
-from msgspec import Meta
+from typing import assert_never
 
 from commands.actions import Deed
-from commands.json_text import readings
+from commands.arguments import (
+    Arguments,
+    CompleteTaskArguments,
+    CreateEventArguments,
+    CreateTaskArguments,
+    DeleteEventArguments,
+    DeleteTaskArguments,
+    FindFlightsArguments,
+    ForgetMemoryArguments,
+    NotUnderstood,
+    PinMemoryArguments,
+    SelectFlightArguments,
+    SetPlanArguments,
+    SetPreferenceArguments,
+    UpdateEventArguments,
+    UpdateTaskArguments,
+    due_phrases,
+    read_arguments,
+)
+from commands.calendar_deeds import create_event, delete_event, update_event
 from commands.memory import ForgetMemory, PinMemory
-from commands.phrases import When, resolve_phrase, writes_month_first
+from commands.plan_deeds import change_plan
+from commands.preference_values import value_of_text
 from commands.preferences import SetPreference
+from commands.setting import Proposal, Setting
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask
-from domain import limits
+from commands.travel_deeds import select_flight
 from domain.brain import Brain
 from domain.ports import ToolCall
 from domain.text import clean, one_line
-from domain.values import Json, MemoryType, Priority, Task
+from domain.values import Json, Task
 
-ARGUMENTS_CHARACTERS_MAX = 40_000
-_INVALID_VALUE = re.compile(r" '.*'(?= - at )", re.DOTALL)  # somebody's text, in a message of msgspec's
-
-_Title = Annotated[str, Meta(min_length=1, max_length=limits.TITLE_CHARACTERS_MAX)]
-_Phrase = Annotated[str, Meta(max_length=200)]
-_Notes = Annotated[str, Meta(max_length=limits.TASK_NOTES_CHARACTERS_MAX - 300)]
-_MemoryKey = Annotated[str, Meta(min_length=1, max_length=limits.MEMORY_KEY_CHARACTERS_MAX)]
-_Value = Annotated[str, Meta(min_length=1, max_length=limits.MEMORY_VALUE_CHARACTERS_MAX)]
-_PreferenceKey = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_.:-]{0,63}$")]
-
-
-class CreateTaskArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    title: _Title
-    due_text: _Phrase | None = None
-    notes: _Notes | None = None
-    priority: Priority | None = None
-
-
-class UpdateTaskArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    title: _Title
-    new_title: _Title | None = None
-    due_text: _Phrase | None = None
-    notes: _Notes | None = None
-    priority: Priority | None = None
-
-
-class CompleteTaskArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    title: _Title
-
-
-class DeleteTaskArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    title: _Title
-
-
-class PinMemoryArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    key: _MemoryKey
-    value: _Value
-    type: MemoryType = "fact"
-
-
-class ForgetMemoryArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    key: _MemoryKey
-
-
-class SetPreferenceArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    key: _PreferenceKey
-    value: Annotated[str, Meta(min_length=1, max_length=1_000)]
-
-
-Arguments = (
-    CreateTaskArguments
-    | UpdateTaskArguments
-    | CompleteTaskArguments
-    | DeleteTaskArguments
-    | PinMemoryArguments
-    | ForgetMemoryArguments
-    | SetPreferenceArguments
-)
-
-ARGUMENTS: Mapping[str, type[Arguments]] = {
-    "create_task": CreateTaskArguments,
-    "update_task": UpdateTaskArguments,
-    "complete_task": CompleteTaskArguments,
-    "delete_task": DeleteTaskArguments,
-    "pin_memory": PinMemoryArguments,
-    "forget_memory": ForgetMemoryArguments,
-    "set_preference": SetPreferenceArguments,
-}
-
-_TITLES = {
-    "create_task": "create a task",
-    "update_task": "change a task",
-    "complete_task": "complete a task",
-    "delete_task": "delete a task",
-    "pin_memory": "remember something",
-    "forget_memory": "forget something",
-    "set_preference": "set a preference",
-}
-
-
-class NotUnderstood(Exception):
-    """The call leads to nothing. `sentence` tells the user, and is all that they need to know."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-
-
-class BadArguments(NotUnderstood):
-    """The arguments are not what the tool takes. `problem` says what is wrong with them, to the model."""
-
-    def __init__(self, sentence: str, problem: str) -> None:
-        super().__init__(sentence)
-        self.problem = problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """`payload` is what the card shows: the arguments as they were understood."""
-
-    kind: str
-    payload: Mapping[str, Json]
-    deed: Deed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What a call is read against. `now` is the user's local time; `preference_ref` hashes a preference's key.
-
-    `whens` has phrases of time that a slower reader has understood already; `is_month_first` is about dates like 3/12.
-    """
-
-    brain: Brain
-    message_id: str
-    now: datetime
-    preference_ref: Callable[[str], str]
-    is_month_first: bool = True
-    whens: Mapping[str, When] = field(default_factory=dict)
-
-    @classmethod
-    def at(
-        cls,
-        now_ms: int,
-        brain: Brain,
-        message_id: str,
-        preference_ref: Callable[[str], str],
-        language: str | None = None,
-    ) -> Setting:
-        """`now_ms` is what the user's "today" is read from; `language` is a tag, the message's."""
-        now = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(brain.timezone)).replace(tzinfo=None)
-        is_month_first = writes_month_first(language, brain.preference("locale"), brain.preference("language"))
-        return cls(
-            brain=brain, message_id=message_id, now=now, preference_ref=preference_ref, is_month_first=is_month_first
-        )
-
-
-# --- from a call to a deed ------------------------------------------------------------------------------------
+NO_SEARCH_HERE = "Flights can only be searched for in a chat, so nothing was done."
 
 
 def read_call(call: ToolCall, setting: Setting) -> Proposal:
     """Raises `NotUnderstood`."""
     arguments = read_arguments(call)
     payload, deed = _deed_of(arguments, setting)
-    return Proposal(kind=call.name, payload=payload, deed=deed)
+    # What goes on to an outside service is put forward, and waits for the user's word.
+    return Proposal(kind=call.name, payload=payload, deed=deed, waits=isinstance(arguments, SelectFlightArguments))
 
 
-def due_phrase(call: ToolCall) -> str | None:
-    """The phrase of time in a call, as `Setting.whens` knows it; None where there is none."""
+def phrases_of(call: ToolCall) -> tuple[str, ...]:
+    """The phrases of time in a call, as `Setting.whens` knows them; none where it cannot be read."""
     with suppress(NotUnderstood):
-        arguments = read_arguments(call)
-        if isinstance(arguments, CreateTaskArguments | UpdateTaskArguments):
-            return one_line(arguments.due_text or "") or None
-    return None
-
-
-def read_arguments(call: ToolCall) -> Arguments:
-    """Strictly, but for what models wrap around JSON. Raises `NotUnderstood`."""
-    kind = ARGUMENTS.get(call.name)
-    if kind is None:
-        raise NotUnderstood("I wanted to use a tool that does not exist, so nothing was done.")
-    problem = ""
-    for text in readings(call.arguments[:ARGUMENTS_CHARACTERS_MAX]):
-        try:
-            return msgspec.json.decode(text or "{}", type=kind)
-        except msgspec.ValidationError as error:
-            problem = problem or _INVALID_VALUE.sub("", str(error))
-        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-            continue
-    sentence = f"I tried to {_TITLES[call.name]}, but got the details wrong, so nothing was done."
-    raise BadArguments(sentence, problem or "That is not a JSON object.")
-
-
-# --- deeds ----------------------------------------------------------------------------------------------------
+        return due_phrases(read_arguments(call))
+    return ()
 
 
 def _deed_of(arguments: Arguments, setting: Setting) -> tuple[dict[str, Json], Deed]:
@@ -222,10 +79,22 @@ def _deed_of(arguments: Arguments, setting: Setting) -> tuple[dict[str, Json], D
             memory_id, key = _find_memory(arguments.key, setting.brain)
             return {"memoryId": memory_id, "key": key}, ForgetMemory(memory_id=memory_id)
         case SetPreferenceArguments():
-            value = clean(arguments.value)
-            ref = setting.preference_ref(arguments.key)
+            value = value_of_text(arguments.key, clean(arguments.value), setting.brain.preference(arguments.key))
+            ref = setting.ref("preference", arguments.key)
             deed = SetPreference(key=arguments.key, preference_ref=ref, value=value)
             return {"key": arguments.key, "value": value}, deed
+        case SetPlanArguments():
+            return change_plan(arguments, setting)
+        case CreateEventArguments():
+            return create_event(arguments, setting)
+        case UpdateEventArguments():
+            return update_event(arguments, setting)
+        case DeleteEventArguments():
+            return delete_event(arguments, setting)
+        case SelectFlightArguments():
+            return select_flight(arguments, setting)
+        case FindFlightsArguments():
+            raise NotUnderstood(NO_SEARCH_HERE)
         case _:
             assert_never(arguments)
 
@@ -235,7 +104,7 @@ def _create_task(arguments: CreateTaskArguments, setting: Setting) -> tuple[dict
     payload: dict[str, Json] = {"title": title}
     notes = clean(arguments.notes or "").strip()
     phrase = one_line(arguments.due_text or "")
-    when = _when(phrase, setting) if phrase else None
+    when = setting.when(phrase) if phrase else None
     if when is not None:
         payload["due"] = when.due
         if when.recurrence is not None:
@@ -264,7 +133,7 @@ def _update_task(arguments: UpdateTaskArguments, setting: Setting) -> tuple[dict
     task_id, task = find_task(arguments.title, setting.brain)
     patch: dict[str, Json] = {}
     phrase = one_line(arguments.due_text or "")
-    when = _when(phrase, setting) if phrase else None
+    when = setting.when(phrase) if phrase else None
     if phrase:
         if when is None:
             raise NotUnderstood(f"I do not understand the time “{phrase}”, so “{task.title}” stays as it is.")
@@ -285,12 +154,6 @@ def _update_task(arguments: UpdateTaskArguments, setting: Setting) -> tuple[dict
     if when is not None and when.note is not None:
         payload["dueNote"] = when.note
     return payload, UpdateTask(task_id=task_id, patch=patch)
-
-
-def _when(phrase: str, setting: Setting) -> When | None:
-    known = setting.whens.get(phrase)
-    zone = setting.brain.timezone
-    return known or resolve_phrase(phrase, setting.now, zone, is_month_first=setting.is_month_first)
 
 
 def _pin_memory(arguments: PinMemoryArguments, setting: Setting) -> tuple[dict[str, Json], Deed]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from commands.calendar_entries import check_entry, check_length, with_series
+from commands.calendar_entries import check_entry, check_length, counted_out
 from commands.calendar_times import Placed, moved_past_gap, read_time
 from commands.preference_values import check_timezone
 from domain import limits
@@ -20,6 +20,7 @@ from domain.text import clean, one_line
 from domain.values import CalendarEntry, MovedOccurrence
 
 UNTITLED = "(untitled)"
+DAYS_COUNTED_MAX = 500_000  # to count out the series of one file: more would keep a processor busy for seconds
 ALTERED = "altered"  # stands between a series' uid and the start of an occurrence whose series is not there
 
 
@@ -31,13 +32,15 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Taken:
-    """`entries` by the id that each has here, `cancelled` such ids, and what could not be taken."""
+    """`entries` by the id that each has here, `cancelled` such ids, and what could not be taken. `days_counted`: what
+    it took to count out their series."""
 
     entries: dict[str, CalendarEntry] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    days_counted: int = 0
 
 
 def take(events: Iterable[ForeignEvent], *, zone: str, id_of: Callable[[str], str]) -> Taken:
@@ -72,13 +75,23 @@ def _take_one(
         taken.cancelled.append(id_of(uid))
         return
     try:
-        taken.entries[id_of(uid)] = entry_of(replace(event, uid=uid), altered, zone)
+        if taken.days_counted > DAYS_COUNTED_MAX and "COUNT" in (event.recurrence or ""):
+            raise Invalid("The series of this file are too many and too long.", code="recurrence_too_long")
+        entry, looked = _entry(replace(event, uid=uid), altered, zone)
     except Invalid as error:
         taken.skipped.append(Skipped(uid, error.code))
+    else:
+        taken.entries[id_of(uid)] = entry
+        taken.days_counted += looked
 
 
 def entry_of(event: ForeignEvent, altered: Sequence[ForeignEvent], zone: str) -> CalendarEntry:
     """`altered` are the occurrences of the series that another event stands for. Raises `Invalid`."""
+    return _entry(event, altered, zone)[0]
+
+
+def _entry(event: ForeignEvent, altered: Sequence[ForeignEvent], zone: str) -> tuple[CalendarEntry, int]:
+    """And how many days it took to count out its series."""
     zone = check_timezone(event.timezone or zone)
     start, end = _span(event, zone)
     entry = CalendarEntry(
@@ -99,9 +112,8 @@ def entry_of(event: ForeignEvent, altered: Sequence[ForeignEvent], zone: str) ->
         gone += [_original(one.replaces or "", entry) for one in altered if one.is_cancelled]
         moved = [_moved(one, entry) for one in altered if not one.is_cancelled]
         entry = replace(entry, excluded=tuple(sorted(set(gone))), moved=tuple(moved))
-    entry = with_series(entry)
     check_entry(entry)
-    return entry
+    return counted_out(entry)
 
 
 def _span(event: ForeignEvent, zone: str) -> tuple[Placed, Placed]:

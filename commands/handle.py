@@ -234,7 +234,7 @@ class CommandHandler:
                 case AppendRefused():
                     if verdict.reason == "erased":
                         # Whoever returns after erasure is somebody new: nothing known of the old one may serve them.
-                        self._keyring.evict(user_id)
+                        self._keyring.bury_user(user_id)
                         self._states.drop(user_id)
                     raise _refused(verdict)
         raise Unavailable("Too many writers at once for this user. Send it again.", retry_after_seconds=1)
@@ -297,6 +297,9 @@ class CommandHandler:
 
     def _committed(self, user_id: str, outcome: Outcome) -> None:
         self._states.put(user_id, outcome.after)
+        if outcome.after.erased:
+            self._keyring.bury_user(user_id)  # at once: the caller's next request is somebody new
+            return
         if user_id not in self._snapshotting and self._states.snapshot_due(user_id, outcome.after):
             self._snapshotting.add(user_id)
             task = asyncio.create_task(self._snapshot(user_id, outcome.after))

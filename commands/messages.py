@@ -58,14 +58,24 @@ class RegenerateReply:
 
 
 def post_message(command: PostMessage, brain: Brain, context: CommandContext) -> list[BrainEvent]:
-    if not command.text.strip():
+    check_text(command.text)
+    check_rate(brain, context)
+    return message_events(command, brain, context)
+
+
+def check_text(text: str) -> None:
+    """Raises `Invalid`."""
+    if not text.strip():
         raise Invalid("The message has no text. Write something and send it again.", code="text_empty")
-    if len(command.text) > limits.MESSAGE_CHARACTERS_MAX:
+    if len(text) > limits.MESSAGE_CHARACTERS_MAX:
         raise Invalid(
             f"A message has at most {limits.MESSAGE_CHARACTERS_MAX} characters. Send a longer text as a note.",
             code="text_too_long",
         )
-    _check_rate(brain, context)
+
+
+def message_events(command: PostMessage, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+    """What the message leads to, once its text and the rate have been checked."""
     note_versions = _note_versions(command, brain)
     events: list[BrainEvent] = []
     session_id = command.session_id
@@ -80,13 +90,14 @@ def post_message(command: PostMessage, brain: Brain, context: CommandContext) ->
         events += start_conversation(command.conversation_ref, conversation_id, brain, context)
     message_id, reply_id = context.new_id("m", 0), context.new_id("m", 1)
     message_version = brain.version + len(events) + 1
+    speak = command.speak or brain.preference("speak") is True
     events.append(
         MessageReceived(
             message_id=message_id,
             conversation_ref=command.conversation_ref,
             session_id=session_id,
             channel=command.channel,
-            speak=command.speak,
+            speak=speak,
             note_versions=note_versions,
             content=MessageText(
                 conversation_id=conversation_id,
@@ -106,12 +117,14 @@ def post_message(command: PostMessage, brain: Brain, context: CommandContext) ->
         channel=command.channel,
         requested_at_ms=context.now_ms,
         origin="schedule" if context.origin == "schedule" else "user",
+        speak=speak,
     )
     events.append(ReplyRequested(reply=reply, content=ReplyText(conversation_id=conversation_id)))
     return [*events, *warn_of_messages(brain, context)]
 
 
-def _check_rate(brain: Brain, context: CommandContext) -> None:
+def check_rate(brain: Brain, context: CommandContext) -> None:
+    """Raises `TooMany`."""
     if len(brain.queue) > limits.REPLIES_WAITING_MAX:
         raise TooMany(
             f"{limits.REPLIES_WAITING_MAX} messages already wait for an answer. Wait for one to end, or stop it.",
@@ -168,7 +181,7 @@ def regenerate_reply(command: RegenerateReply, brain: Brain, context: CommandCon
         raise Conflict("This reply is still being written. Stop it first, or wait for its end.", code="reply_running")
     if brain.reply_of.get(reply.ref.message_id) != reply.ref.reply_id:
         raise Conflict("This reply was regenerated already. Use the id of the newest one.", code="reply_superseded")
-    _check_rate(brain, context)
+    check_rate(brain, context)
     conversation = brain.conversations[reply.ref.conversation_ref]
     # The answer leads to a stream, so there has to be a session to stream to.
     events = [] if brain.sessions else open_session(brain, context.new_id("s"))
@@ -181,5 +194,6 @@ def regenerate_reply(command: RegenerateReply, brain: Brain, context: CommandCon
         supersedes=reply.ref.reply_id,
         requested_at_ms=context.now_ms,
         origin=reply.ref.origin,
+        speak=reply.ref.speak,
     )
     return [*events, ReplyRequested(reply=again, content=ReplyText(conversation_id=conversation.conversation_id))]

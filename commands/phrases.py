@@ -88,6 +88,18 @@ def resolve_phrase(phrase: str, now: datetime, zone: str, *, is_month_first: boo
     return when
 
 
+def names_only_a_time(phrase: str) -> bool:
+    """Whether it names an hour and no day: "at 4", "3 pm"."""
+    tokens = tokens_of(phrase)
+    try:
+        draft = _read(Cursor(tokens), DayReader(date(2000, 1, 1), True)) if tokens else None
+    except (ValueError, OverflowError):
+        return False
+    if draft is None or draft.clock is None or draft.repetition is not None or draft.span is not None:
+        return False
+    return draft.days.is_empty and draft.start is None and draft.until is None
+
+
 # --- reading --------------------------------------------------------------------------------------------------
 
 

@@ -59,6 +59,19 @@ def check_timezone(value: Json) -> str:
     raise Invalid('timezone is an IANA name such as "Europe/Berlin".', code="timezone_unknown")
 
 
+def value_of_text(key: str, text: str, known: Json) -> Json:
+    """The value that `text`, which a model wrote, stands for. Where the key holds an object, it is JSON, and its
+    properties replace those of the `known` one; what is no JSON stays as it is, for `check_preference` to refuse.
+    """
+    if key not in ("notifications", "travel"):
+        return text
+    try:
+        given: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return {**known, **given} if isinstance(known, dict) and isinstance(given, dict) else given
+
+
 def wants_reminders(notifications: Json) -> bool:
     """Whether the user opted in to reminders as messages. What was never checked opts in to nothing."""
     return _is_notifications(notifications) and notifications.get("reminders") == "message"

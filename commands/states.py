@@ -97,6 +97,8 @@ class States:
 
     async def save_snapshot(self, user_id: str, brain: Brain) -> None:
         keys = await self._keyring.load(user_id)
+        if keys.is_erased:
+            return
         sealed = codec.seal_entry(_encode(brain), _associated(user_id, brain.version), keys.user_key_id, keys)
         await self._log.save_snapshot(Snapshot(user_id, brain.version, SNAPSHOT_NAME, sealed))
         self._snapshot_versions[user_id] = brain.version

@@ -105,7 +105,7 @@ def select_flight(command: SelectFlight, brain: Brain, context: CommandContext) 
             "Another flight of this trip was selected already. Cancel it with the airline, then ask for flights again.",
             code="flight_selected_already",
         )
-    if offer.has_expired(context.now_ms):
+    if offer.has_expired(context.user_now_ms):
         raise Conflict("This offer has expired. Ask for flights again, then select a new one.", code="offer_expired")
     workflow_id = command.workflow_id
     selected = FlightSelected(workflow_id=workflow_id, travel_event_id=known.travel_event_id, content=offer)

@@ -12,6 +12,7 @@ from commands.handle import CommandHandler
 from commands.states import States
 from domain.ports import Clock
 from infra.clock import system_clock
+from infra.deleted_keys import DeletedKeys
 from infra.event_store import PostgresEventLog, open_event_log
 from infra.feed import FactFeed
 from infra.ids import new_id
@@ -62,6 +63,7 @@ async def open_write_side(
         states = States(log, keyring, users_max=settings.cached_users, snapshot_events=settings.snapshot_events)
         feed = FactFeed(log, keyring)
         feed.add(states)
+        feed.add(DeletedKeys(keyring))
         limits = Limits(
             messages_per_minute=settings.limit_messages_per_minute,
             tokens_per_day=settings.limit_tokens_per_day,

@@ -62,7 +62,7 @@ from domain.values import (
     Redacted,
     ReplyRef,
 )
-from domain.voice_events import SpeechMade, VoiceJobEnded, VoiceJobStarted
+from domain.voice_events import SpeechMade, VoiceJobEnded, VoiceJobStarted, VoiceRequest
 
 __all__ = [
     "ActionCreated",
@@ -120,6 +120,7 @@ __all__ = [
     "UserErased",
     "VoiceJobEnded",
     "VoiceJobStarted",
+    "VoiceRequest",
     "WishScheduled",
 ]
 

@@ -66,7 +66,8 @@ class TokenChunk:
     """Entries `first_index..last_index` of an attempt: the text of `llm.token`s, or one proposed action.
 
     `offset` counts the Unicode code points of the attempt before `text`. `seen_version` is the stream version whose
-    facts a client must have before it may see this chunk.
+    facts a client must have before it may see this chunk. One with `progress` (`stage`, `label`, `tool`) is no entry:
+    it says what is being done after the entry `last_index`, and is worth nothing later.
     """
 
     attempt: int
@@ -76,6 +77,7 @@ class TokenChunk:
     seen_version: int
     text: str = ""
     action: Mapping[str, Json] | None = None
+    progress: Mapping[str, str] | None = None
 
 
 # --- frames of facts ------------------------------------------------------------------------------------------

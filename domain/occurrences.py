@@ -13,11 +13,11 @@ from heapq import merge
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from domain.recurrence import YEARS_LOOKED_AT, Rule, named_days, parse_rule
+from domain.recurrence import Rule, last_day, named_days, parse_rule
 from domain.values import CalendarEntry
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-YEARS_COUNTED = 200  # how far a COUNT of years is counted out; that of other rules 50 years
+DAYS_COUNTED_MAX = 20_000  # that are looked at to count out a COUNT: 54 years of days
 ZONES_APART_DAYS = 2  # a local day and the UTC day of the same instant are never further apart
 
 
@@ -151,21 +151,20 @@ def _at(calendar_id: str, entry: CalendarEntry, start: str, length: timedelta) -
     )
 
 
-def last_start(entry: CalendarEntry) -> str | None:
+def last_start(entry: CalendarEntry, *, days_max: int = DAYS_COUNTED_MAX) -> tuple[str | None, int]:
     """The local start after which a recurring event has none; None for a rule without COUNT and UNTIL.
 
-    A COUNT is counted out day by day, so this is for when an event is written and not for when it is read.
+    A COUNT is counted out day by day, so this is for when an event is written and not for when it is read; the second
+    value is how many days that took, up to `days_max`.
     """
     assert entry.recurrence is not None
     rule, first = parse_rule(entry.recurrence), date.fromisoformat(entry.start[:10])
     if rule.until is not None:
-        return _until_start(rule, rule.until, entry)
+        return _until_start(rule, rule.until, entry), 0
     if rule.count is None:
-        return None
-    years = YEARS_COUNTED if rule.freq == "YEARLY" else YEARS_LOOKED_AT
-    days = named_days(rule, first, since=first, until=first.replace(day=1) + timedelta(days=366 * years))
-    *_, last = islice(days, rule.count)
-    return last.isoformat() + entry.start[10:]
+        return None, 0
+    last, looked = last_day(rule, first, days_max=days_max)
+    return last.isoformat() + entry.start[10:], looked
 
 
 def _until_start(rule: Rule, until: date, entry: CalendarEntry) -> str:

@@ -166,6 +166,29 @@ def named_days(rule: Rule, first: date, *, since: date, until: date) -> Iterator
             yield day
 
 
+def last_day(rule: Rule, first: date, *, days_max: int) -> tuple[date, int]:
+    """The last day of a rule with a COUNT, and about how many days were looked at to find it.
+
+    Where that takes more than `days_max`, the rule ends with the last one that was found.
+    """
+    assert rule.count is not None
+    last, left, looked = first, rule.count - 1, 0
+    periods = _periods(rule, first, first, YEAR_LAST)
+    while left and looked < days_max and (days := next(periods, None)) is not None:
+        looked += _days_looked_at(rule)
+        following = [day for day in _chosen(rule, days) if day > first][:left]
+        left -= len(following)
+        last = following[-1] if following else last
+    return last, looked
+
+
+def _days_looked_at(rule: Rule) -> int:
+    """In each period."""
+    if rule.freq == "YEARLY":
+        return 366 if not rule.by_month and (rule.by_day or rule.by_month_day) else 31 * max(1, len(rule.by_month))
+    return {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31}[rule.freq]
+
+
 def _named(rule: Rule, first: date, since: date, last_year: int) -> Iterator[date]:
     """In order, from the period of `since` on: some may be before it."""
     for days in _periods(rule, first, since, last_year):
@@ -206,13 +229,16 @@ def _daily(rule: Rule, first: date, since: date, last_year: int) -> Iterator[lis
     weekdays = {weekday for _, weekday in rule.by_day}
     day = first + timedelta(days=_skipped((since - first).days, rule.interval))
     while day.year <= last_year:
-        if (
-            _is_month(rule, day.month)
-            and (not weekdays or day.weekday() in weekdays)
-            and (not rule.by_month_day or _is_month_day(rule, day))
-        ):
+        step = rule.interval
+        if not _is_month(rule, day.month):
+            left = monthrange(day.year, day.month)[1] - day.day
+            step += _skipped(left, rule.interval)
+            yield []
+        elif (not weekdays or day.weekday() in weekdays) and (not rule.by_month_day or _is_month_day(rule, day)):
             yield [day]
-        day += timedelta(days=rule.interval)
+        else:
+            yield []
+        day += timedelta(days=step)
 
 
 def _weekly(rule: Rule, first: date, since: date, last_year: int) -> Iterator[list[date]]:

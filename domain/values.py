@@ -149,6 +149,7 @@ class ReplyRef:
     supersedes: str | None = None
     requested_at_ms: int
     origin: Origin = "user"
+    speak: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +177,9 @@ class Manifest:
     """What went into a model call, by id and stream version: enough to build the same prompt again.
 
     `versions` are stream versions of the messages and notes in the order in which they stood in the prompt;
-    `brain_version` is the state that tasks, memories and preferences were read from.
+    `brain_version` is the state that tasks, memories, preferences, trips and plans were read from. `calendar` names
+    occurrences, `<calendar id> <original start>`; `done_ids` are tasks whose completion was told with its time, and
+    `summarised` versions of earlier messages of which one line was told. `workflow_ids`: flights that the turn found.
     """
 
     brain_version: int
@@ -187,6 +190,12 @@ class Manifest:
     parameters: Mapping[str, float | int | str] = field(default_factory=dict)
     template_version: int = 1
     now_ms: int = 0
+    calendar: tuple[str, ...] = ()
+    trip_ids: tuple[str, ...] = ()
+    plan_refs: tuple[str, ...] = ()
+    done_ids: tuple[str, ...] = ()
+    summarised: tuple[int, ...] = ()
+    workflow_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

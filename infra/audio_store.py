@@ -85,9 +85,14 @@ class AudioStore:
         """Gone when this returns; nothing happens when it was gone already."""
         _remove(self._folder(job_id))
 
-    def job_ids(self) -> list[str]:
-        """Jobs that have audio: after a crash, whoever knows which of them ended deletes theirs."""
-        return sorted(path.name for path in self._folders() if is_job_id(path.name))
+    def job_ids(self, *, age_seconds_min: float = 0.0) -> list[str]:
+        """Jobs that have audio, for at least so long: whoever knows which of them ended deletes theirs."""
+        folders = [path for path in self._folders() if is_job_id(path.name)]
+        if age_seconds_min:
+            newest_ms = self._clock.now_ms() - age_seconds_min * 1000
+            ages = {path: _changed_ms(path) for path in folders}
+            folders = [path for path, changed_ms in ages.items() if changed_ms is not None and changed_ms <= newest_ms]
+        return sorted(path.name for path in folders)
 
     def sweep(self, *, age_seconds_max: float = AUDIO_AGE_SECONDS_MAX) -> int:
         """Delete what is older, whoever left it; how many folders. At the start of a process and each hour."""
@@ -110,6 +115,11 @@ class AudioStore:
             return list(self._root.iterdir())
         except FileNotFoundError:
             return []
+
+
+def audio_id(object_id: str) -> str:
+    """The job id for the audio of a recording or a reply: the UUID that its own id (`v_<32 hex>`) is made of."""
+    return str(UUID(object_id[-32:]))
 
 
 def is_job_id(text: str) -> bool:

@@ -135,8 +135,7 @@ async def _look(session: Caller, from_ms: int, until_ms: int) -> CalendarPage | 
 
 
 async def _list(session: Caller, from_ms: int, until_ms: int) -> Listed | CalendarAway:
-    arguments = {"calendarId": CALENDAR, "timeMin": _utc(from_ms), "timeMax": _utc(until_ms), "fields": ["description"]}
-    result = await session.call_tool(TOOL, arguments)
+    result = await session.call_tool(TOOL, arguments_for(from_ms, until_ms))
     if result.is_error:
         return CalendarAway("refused")
     text = next((block.text for block in result.content if block.type == "text"), "")
@@ -146,6 +145,11 @@ async def _list(session: Caller, from_ms: int, until_ms: int) -> Listed | Calend
         return msgspec.json.decode(text, type=Listed)
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
         return CalendarAway("bad_answer")
+
+
+def arguments_for(from_ms: int, until_ms: int) -> dict[str, Any]:
+    """What `list-events` is asked."""
+    return {"calendarId": CALENDAR, "timeMin": _utc(from_ms), "timeMax": _utc(until_ms), "fields": ["description"]}
 
 
 def _utc(at_ms: int) -> str:
@@ -189,10 +193,10 @@ def _uid_of(raw: msgspec.Raw) -> str | None:
 
 def calendar_of(target: str) -> McpCalendar:
     """`stdio:NAME=value … command argument …`, quoted as in a shell, or a URL. Raises `ValueError` for neither."""
-    return McpCalendar(_over_stdio(target.removeprefix(STDIO)) if target.startswith(STDIO) else _over_http(target))
+    return McpCalendar(over_stdio(target.removeprefix(STDIO)) if target.startswith(STDIO) else _over_http(target))
 
 
-def _over_stdio(line: str) -> Open:
+def over_stdio(line: str) -> Callable[[], AbstractAsyncContextManager[Client]]:
     """The program gets PATH, HOME and the like and its own variables; what it writes to stderr, which may quote
     somebody's calendar, is dropped. It does not outlive this process."""
     words = shlex.split(line)
@@ -221,7 +225,7 @@ def _nowhere() -> TextIO:
     return open(os.devnull, "w")
 
 
-def _over_http(url: str) -> Open:
+def _over_http(url: str) -> Callable[[], AbstractAsyncContextManager[Client]]:
     @asynccontextmanager
     async def opened() -> AsyncIterator[Client]:
         from mcp.client.client import Client

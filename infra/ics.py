@@ -23,6 +23,7 @@ from domain.foreign_calendar import CalendarPage, ForeignEvent
 LINES_MAX = 50_000
 UID_CHARACTERS_MAX = 255
 ATTENDEES_READ_MAX = 1_000
+ZONE = "X-ZONE"  # stands for TZID, which the library would look up, guess at and keep
 RULE_NOT_FOLLOWED = "RDATE"  # stands for what is more than one rule with exceptions; no rule reads like this
 
 _FOLD = re.compile(rb"\r?\n[ \t]")
@@ -31,6 +32,8 @@ _ZONE_BEGINS = re.compile(r"BEGIN:VTIMEZONE\s*", re.IGNORECASE)
 _ZONE_ENDS = re.compile(r"END:VTIMEZONE\s*", re.IGNORECASE)
 _ZONE_ID = re.compile(r"TZID(?:;[^:]*)?:(.*)", re.IGNORECASE)
 _ZONE_PLACE = re.compile(r"X-LIC-LOCATION(?:;[^:]*)?:(.*)", re.IGNORECASE)
+_NAME = re.compile(r'[^":;]*')
+_PARAMETER = re.compile(r';(?:[^":;]|"[^"]*")*')
 _EVENT_BEGINS = re.compile(r"BEGIN:VEVENT\s*", re.IGNORECASE)
 _TIMES = frozenset({"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID"})
 
@@ -93,7 +96,7 @@ def _lines(data: bytes) -> tuple[list[str], dict[str, str]]:
         if _ZONE_BEGINS.fullmatch(line) is not None:
             is_zone, zone_id = True, None
         elif not is_zone:
-            kept.append(line)
+            kept.append(_zone_renamed(line))
         elif _ZONE_ENDS.fullmatch(line) is not None:
             is_zone = False
         elif (named := _ZONE_ID.fullmatch(line)) is not None:
@@ -101,6 +104,20 @@ def _lines(data: bytes) -> tuple[list[str], dict[str, str]]:
         elif (place := _ZONE_PLACE.fullmatch(line)) is not None and zone_id is not None:
             places[zone_id] = place[1].strip()
     return [line for line in kept if line.strip()], places
+
+
+def _zone_renamed(line: str) -> str:
+    """`line` with the name of its zone out of the library's sight."""
+    if "TZID=" not in line.upper():
+        return line
+    name = _NAME.match(line)
+    place = 0 if name is None else name.end()
+    parts = [line[:place]]
+    while (parameter := _PARAMETER.match(line, place)) is not None:
+        said = parameter[0]
+        parts.append(f";{ZONE}{said[5:]}" if said[:6].upper() == ";TZID=" else said)
+        place = parameter.end()
+    return "".join(parts) + line[place:]
 
 
 # --- zones --------------------------------------------------------------------------------------------------------
@@ -138,7 +155,7 @@ def _is_zone(name: str) -> bool:
 
 
 def _event(component: Any, uid: str, zones: _Zones, *, is_cancelled: bool) -> ForeignEvent:
-    if any(name.upper() in _TIMES for name, _ in component.errors):
+    if any(_is_about_time(name, said) for name, said in component.errors):
         raise _Unreadable
     start, zone = _moment(component, "DTSTART", zones)
     if start is None:
@@ -167,6 +184,11 @@ def _event(component: Any, uid: str, zones: _Zones, *, is_cancelled: bool) -> Fo
         replaces=replaces,
         is_cancelled=is_cancelled or (_text(component, "STATUS") or "").upper() == "CANCELLED",
     )
+
+
+def _is_about_time(name: str | None, said: str) -> bool:
+    """Whether an error of the library's is one of a time. A line that is none has no name, and is quoted."""
+    return any(time in said.upper() for time in _TIMES) if name is None else name.upper() in _TIMES
 
 
 def _all(component: Any, name: str) -> list[Any]:
@@ -207,7 +229,7 @@ def _told(value: Any, moment: Any, zones: _Zones, on_clock_of: str | None) -> tu
         if not isinstance(moment, date):
             raise _Unreadable
         return moment.isoformat(), None
-    zone_id = value.params.get("TZID")
+    zone_id = value.params.get(ZONE)
     wall = moment.replace(tzinfo=None)
     if zone_id is None:
         return wall.isoformat(timespec="seconds") + ("Z" if moment.tzinfo is not None else ""), zones.usual

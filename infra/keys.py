@@ -11,6 +11,7 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Protocol, TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -71,7 +72,7 @@ class UserKeys:
     """The keys of one user, opened when they are first used. One object a user and process: it is kept up to date."""
 
     __slots__ = (
-        *("_buried", "_ciphers", "_hasher", "_random_bytes", "_reference_key", "_rows", "_unwrap"),
+        *("_buried", "_ciphers", "_hasher", "_is_erased", "_random_bytes", "_reference_key", "_rows", "_unwrap"),
         *("user_id", "user_key_id"),
     )
 
@@ -84,12 +85,13 @@ class UserKeys:
         self._random_bytes = random_bytes
         self._rows: dict[str, KeyRow] = {}
         self._buried: set[str] = set()
+        self._is_erased = False
         self._ciphers: dict[str, AESGCM] = {}
         self._reference_key: bytes | None = None
         self._hasher: hmac.HMAC | None = None
 
     def update(self, rows: Sequence[KeyRow]) -> None:
-        self._rows = {row.key_id: replace(row, wrapped=None) if row.key_id in self._buried else row for row in rows}
+        self._rows = {row.key_id: replace(row, wrapped=None) if self._is_buried(row) else row for row in rows}
         for row in self._rows.values():
             if row.scope == "user":
                 self.user_key_id = row.key_id
@@ -102,6 +104,19 @@ class UserKeys:
         """From now on as if it were destroyed."""
         self._buried.add(key_id)
         self.update(list(self._rows.values()))
+
+    def bury_all(self) -> None:
+        """From now on as if the user's last key were destroyed, whatever is still read of them."""
+        self._is_erased = True
+        self.update(list(self._rows.values()))
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the user's own key is gone, and with it all that is not sealed under others."""
+        return self._is_erased or self.cipher(self.user_key_id) is None
+
+    def _is_buried(self, row: KeyRow) -> bool:
+        return self._is_erased or row.key_id in self._buried
 
     @property
     def reference_key(self) -> bytes:
@@ -148,7 +163,7 @@ class UserKeys:
     def _open(self, key_id: str) -> bytes:
         row = self._rows[key_id]
         if row.wrapped is None:
-            raise Gone("This user was erased.")
+            raise Gone("This user was erased.", code="erased")
         return self._unwrap(row, row.wrapped)
 
 
@@ -225,11 +240,14 @@ class Keyring:
 
     async def reload(self, user_id: str) -> UserKeys:
         """As `load`, from the database: for when a key is unknown."""
+        cached = self._cache.get(user_id)
+        # It is in the cache before the question is asked, so that what is buried meanwhile is buried in the answer.
+        keys = cached[0] if cached else UserKeys(user_id, self._unwrap, self._random_bytes)
+        self._cache[user_id] = cached or (keys, -inf)
         rows = await self._store.keys_of(user_id)
+        self._cache.pop(user_id, None)
         if not rows:
             raise NotFound("No such user.")
-        cached = self._cache.pop(user_id, None)
-        keys = cached[0] if cached else UserKeys(user_id, self._unwrap, self._random_bytes)
         keys.update(rows)
         self._cache[user_id] = (keys, self._monotonic())
         while len(self._cache) > self._cached_users_max:
@@ -242,20 +260,34 @@ class Keyring:
         self._users.evict(user_id)
 
     async def destroy(self, key_ids: Sequence[str]) -> None:
-        """For good. What was sealed under them is `REDACTED` from now on, everywhere within a minute."""
+        """For good. What was sealed under them is `REDACTED` from now on; processes that do not follow the log
+        (infra/deleted_keys.py) find out within a minute."""
         await self._store.destroy(key_ids)
         gone = set(key_ids)
         for user_id in [user for user, (keys, _) in self._cache.items() if gone.intersection(keys.key_ids())]:
             await self.reload(user_id)
 
-    def is_cached(self, user_id: str) -> bool:
-        return user_id in self._cache
+    async def destroy_all(self, user_id: str) -> None:
+        """Every key of a user who was erased."""
+        self.bury_user(user_id)
+        await self.destroy([row.key_id for row in await self._store.keys_of(user_id) if row.wrapped is not None])
+
+    def holds(self, user_id: str) -> bool:
+        """Whether anything of this user is cached here."""
+        return user_id in self._cache or self._users.holds(user_id)
 
     def bury(self, user_id: str, key_id: str) -> None:
         """What the key seals was deleted, and the sweep that destroys it is on its way: nothing is opened till then."""
         cached = self._cache.get(user_id)
         if cached is not None:
             cached[0].bury(key_id)
+
+    def bury_user(self, user_id: str) -> None:
+        """The user was erased: nothing of theirs is opened here, and who comes under the same name is somebody new."""
+        cached = self._cache.get(user_id)
+        if cached is not None:
+            cached[0].bury_all()
+        self._users.evict(user_id)
 
     async def open_events(self, user_id: str, events: Sequence[StoredEvent]) -> list[Fact]:
         """Decode one user's events, with newer keys where a process beside us has made some."""

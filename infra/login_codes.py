@@ -1,18 +1,22 @@
 """Log-in codes of development: made by the command line, exchanged once for a token by any API process.
 
-Only a code's SHA-256 is stored, so that reading the table lets nobody in.
+Only a code's SHA-256 is stored, so that reading the table lets nobody in; and whose it is, is sealed under a key that
+is made from the code, so that reading the table names nobody.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from datetime import timedelta
 from typing import Any
 
 import psycopg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import AsyncConnection
 
-from infra.ids import random_token
+from infra.codec import NONCE_BYTES
+from infra.ids import random_bytes, random_token
 from infra.postgres import conninfo
 from infra.settings import Settings
 
@@ -25,8 +29,8 @@ def issue_login_code(settings: Settings, user_sub: str) -> str:
     with psycopg.connect(conninfo(settings, "login"), autocommit=True) as connection:
         connection.execute("DELETE FROM login_codes WHERE expires_at < now() - interval '1 day'")
         connection.execute(
-            "INSERT INTO login_codes (code_hash, user_sub, expires_at) VALUES (%s, %s, now() + %s)",
-            (_hash(code), user_sub, LIFETIME),
+            "INSERT INTO login_codes (code_hash, sealed_sub, expires_at) VALUES (%s, %s, now() + %s)",
+            (_hash(code), _seal(code, user_sub), LIFETIME),
         )
     return code
 
@@ -35,12 +39,25 @@ async def redeem_login_code(connection: AsyncConnection[Any], code: str) -> str 
     """The user that the code was made for, or None when it is unknown, used or too old. Uses it up."""
     cursor = await connection.execute(
         "UPDATE login_codes SET used_at = now() WHERE code_hash = %s AND used_at IS NULL AND expires_at > now()"
-        " RETURNING user_sub",
+        " RETURNING sealed_sub",
         (_hash(code),),
     )
     row = await cursor.fetchone()
-    return None if row is None else str(row[0])
+    return None if row is None else _open(code, bytes(row[0]))
 
 
 def _hash(code: str) -> bytes:
     return hashlib.sha256(code.encode()).digest()
+
+
+def _seal(code: str, user_sub: str) -> bytes:
+    nonce = random_bytes(NONCE_BYTES)
+    return nonce + _cipher(code).encrypt(nonce, user_sub.encode(), None)
+
+
+def _open(code: str, sealed: bytes) -> str:
+    return _cipher(code).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None).decode()
+
+
+def _cipher(code: str) -> AESGCM:
+    return AESGCM(hmac.digest(code.encode(), b"log-in code", "sha256"))

@@ -21,7 +21,6 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as ClientSubscription
 from nats.errors import Error as NatsError
-from nats.errors import SlowConsumerError
 from nats.nuid import NUID
 
 from infra.nats_client import close_client, new_client
@@ -35,11 +34,9 @@ PREPARE_REFUSED_RETRY_SECONDS = 5.0
 OUTGOING_BYTES_MAX = 8 * 1024 * 1024  # beyond it messages are dropped: a server that slow would only get stale ones
 UNSENT_BYTES_MAX = 1024 * 1024  # nats-py blocks at twice that, subscribing too, and swallows being cancelled there
 UNSENT_WAIT_SECONDS = 0.005
-PENDING_MESSAGES_MAX = 262_144  # received and not yet handed over; handing over is one enqueue
-PENDING_BYTES_MAX = 64 * 1024 * 1024
 
 CONNECTED = gauge("microcos_bus_connected", "1 while NATS is there with all its streams.")
-DROPPED = counter("microcos_bus_dropped_total", "Messages given to the bus, or by it, that it had to drop.", ["way"])
+DROPPED = counter("microcos_bus_dropped_total", "Messages given to the bus that it had to drop.")
 
 
 class NatsAway(Exception):
@@ -71,8 +68,6 @@ class LinkSubscription:
         self._subscription = await client.subscribe(
             self.subject,
             cb=self._on_message,
-            pending_msgs_limit=PENDING_MESSAGES_MAX,
-            pending_bytes_limit=PENDING_BYTES_MAX,
         )
 
     async def unsubscribe(self) -> None:
@@ -223,7 +218,7 @@ class NatsLink:
         if client is None or not self._online or size > client.max_payload:
             return False
         if self._outgoing_bytes + size > OUTGOING_BYTES_MAX:
-            DROPPED.labels("out").inc()
+            DROPPED.inc()
             return False
         self._outgoing.append((subject, payload, reply, dict(headers) if headers else None))
         self._outgoing_bytes += size
@@ -243,7 +238,7 @@ class NatsLink:
                 try:
                     await client.publish(subject, payload, reply, headers)
                 except NatsError as error:
-                    DROPPED.labels("out").inc()
+                    DROPPED.inc()
                     logger.warning("nats.publish_failed", error=type(error).__name__)
 
     # --- receiving --------------------------------------------------------------------------------------------
@@ -303,11 +298,8 @@ class NatsLink:
             self._came_back()
 
     def _note(self, error: Exception) -> None:
-        """One line for an outage, not one for each try; a dropped message is always told."""
-        if isinstance(error, SlowConsumerError):
-            DROPPED.labels("in").inc()
-            logger.error("nats.slow_receiver")
-        elif self.problem is None:
+        """One line for an outage, not one for each try."""
+        if self.problem is None:
             denied = isinstance(error, NatsError) and "permissions" in str(error)
             self.problem = "NATS denies us a subject" if denied else f"NATS is away: {type(error).__name__}"
             logger.warning("nats.trouble", reason=self.problem)

@@ -62,6 +62,9 @@ class Settings:
     auth_issuer: tuple[str, ...] = setting((), "list", "Issuers that are accepted, by comma; unset = any in dev.")
     auth_audience: tuple[str, ...] = setting((), "list", "Audiences of which a token must name one, by comma.")
     auth_lifetime_max_seconds: int = setting(86_400, "seconds", "Longest lifetime of a token, exp - iat.", low=1)
+    auth_client_id: str = setting("", "text", "The web client's id at the first issuer; unset = it asks for a token.")
+    auth_scope: str = setting("openid profile", "text", "What the web client asks that issuer for.")
+    auth_login_origins: tuple[str, ...] = setting((), "list", "Origins that log-in needs beside that issuer.")
 
     # --- language model
     llm_provider: Literal["offline", "openai", "workers_ai"] = setting("offline", "name", "Who answers.")
@@ -125,6 +128,7 @@ class Settings:
     lease_seconds: float = setting(3.0, "seconds", "How long a worker owns a reply without renewing.", low=0.2)
     lease_renew_seconds: float = setting(1.0, "seconds", "Between two renewals; below a half of the lease.", low=0.05)
     work_poll_seconds: float = setting(1.0, "seconds", "Between two looks of a worker at waiting replies.", low=0.01)
+    schedule_poll_seconds: float = setting(1.0, "seconds", "Between two looks at what comes due.", low=0.01)
     worker_concurrency: int = setting(64, "count", "Replies that one worker writes at once.", low=1, high=10_000)
     worker_owner: str = setting("", "name", "This worker's name in leases; unset = a random one.")
     segment_seconds: float = setting(0.5, "seconds", "Between two writes of the text so far.", low=0.01)
@@ -296,6 +300,8 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append(f"{PREFIX}AUTH_JWKS_URL: needed by {PREFIX}AUTH_MODE=jwks.")
     if settings.auth_mode == "jwks" and len(settings.auth_jwks_url) != len(settings.auth_issuer):
         problems.append(f"{PREFIX}AUTH_ISSUER: needs one issuer for each of {PREFIX}AUTH_JWKS_URL, in their order.")
+    if settings.auth_client_id and (settings.auth_mode == "dev" or not settings.auth_issuer):
+        problems.append(f"{PREFIX}AUTH_CLIENT_ID: needs {PREFIX}AUTH_ISSUER, and another {PREFIX}AUTH_MODE than dev.")
     if settings.master_key and not _is_key(settings.master_key):
         problems.append(f"{PREFIX}MASTER_KEY: must be {MASTER_KEY_BYTES} bytes in base64.")
     if settings.lease_renew_seconds * 2 > settings.lease_seconds:

@@ -27,6 +27,7 @@ class _Body(msgspec.Struct, array_like=True, gc=False):
     seen_version: int
     text: str
     action: dict[str, Json] | None = None
+    progress: dict[str, str] | None = None
 
 
 _decode = msgspec.msgpack.Decoder(_Body).decode
@@ -35,7 +36,8 @@ _decode = msgspec.msgpack.Decoder(_Body).decode
 def encode_chunk(user_id: str, reply_id: str, chunk: TokenChunk, key_id: str, keys: codec.OpenedKeys) -> bytes:
     """Seal one chunk under the conversation's key. Raises `ValueError` when that key was destroyed."""
     action = None if chunk.action is None else dict(chunk.action)
-    body = _encode(_Body(chunk.last_index, chunk.offset, chunk.seen_version, chunk.text, action))
+    progress = None if chunk.progress is None else dict(chunk.progress)
+    body = _encode(_Body(chunk.last_index, chunk.offset, chunk.seen_version, chunk.text, action, progress))
     place = f"{user_id}\n{reply_id}\n{chunk.attempt}\n{chunk.first_index}"
     head = _HEAD.pack(VERSION, bytes.fromhex(key_id.replace("-", "")), chunk.attempt, chunk.first_index)
     return head + codec.seal_entry(body, place, key_id, keys)
@@ -66,6 +68,7 @@ def decode_chunk(user_id: str, reply_id: str, data: bytes, keys: codec.OpenedKey
         seen_version=body.seen_version,
         text=body.text,
         action=body.action,
+        progress=body.progress,
     )
 
 

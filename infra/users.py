@@ -40,6 +40,8 @@ class Users:
         self._monotonic = monotonic
         self._cached_users_max = cached_users_max
         self._cache: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._subjects: dict[str, bytes] = {}  # of those in the cache, by internal id
+        self._evictions = 0
 
     async def find(self, issuer: str, sub: str) -> str | None:
         """The internal id, None when there is no such user, or no longer."""
@@ -57,8 +59,13 @@ class Users:
 
     def evict(self, user_id: str) -> None:
         """The next look goes to the store."""
-        for subject in [subject for subject, (known, _) in self._cache.items() if known == user_id]:
+        self._evictions += 1
+        subject = self._subjects.pop(user_id, None)
+        if subject is not None:
             del self._cache[subject]
+
+    def holds(self, user_id: str) -> bool:
+        return user_id in self._subjects
 
     def subject(self, issuer: str, sub: str) -> bytes:
         """What stands for the pair: nobody finds out who it is without the master key."""
@@ -70,12 +77,18 @@ class Users:
         if cached is not None and self._monotonic() - cached[1] <= CACHED_SECONDS_MAX:
             self._cache.move_to_end(subject)
             return cached[0]
+        evictions = self._evictions
         known = await self._store.find_user(subject)
-        if known is None:
-            self._cache.pop(subject, None)
-            return None
-        self._cache[subject] = (known, self._monotonic())
-        self._cache.move_to_end(subject)
-        while len(self._cache) > self._cached_users_max:
-            self._cache.popitem(last=False)
+        self._forget(subject)
+        # Who was evicted while we asked may be who was found: then the answer is not kept.
+        if known is not None and evictions == self._evictions:
+            self._cache[subject] = (known, self._monotonic())
+            self._subjects[known] = subject
+            while len(self._cache) > self._cached_users_max:
+                self._forget(next(iter(self._cache)))
         return known
+
+    def _forget(self, subject: bytes) -> None:
+        cached = self._cache.pop(subject, None)
+        if cached is not None:
+            self._subjects.pop(cached[0], None)

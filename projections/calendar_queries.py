@@ -20,6 +20,9 @@ from projections.reading import Fetched, Reader, decode_cursor, encode_cursor, m
 ALL = """SELECT m.source, coalesce(m.version, 0), c.id, c.changed_version, c.version, c.name, c.state, c.travel_event_id
 FROM view_mark('calendar', %(user)s) m LEFT JOIN calendar_events c ON c.user_id = %(user)s"""
 
+PAGE = """SELECT id, version, name, state FROM calendar_events
+WHERE user_id = %(user)s AND id > %(after)s ORDER BY id LIMIT %(limit)s"""
+
 EPOCH_AFTER_MS = 2**61  # cursors hold no negative number, and calendars begin before 1970
 
 
@@ -56,6 +59,16 @@ async def fetch_occurrences(
     }
     events, following = await asyncio.to_thread(_page, opened, window, limit, after)
     return Fetched(mark, {"events": events, "nextCursor": following, "version": mark.version})
+
+
+async def fetch_calendar_page(
+    reader: Reader, user_id: str, *, after: str = "", limit: int
+) -> tuple[list[tuple[str, Fact]], str | None]:
+    """Some events with their ids, in the order of these, and the id to go on after; None at the end."""
+    rows = await reader.queries.fetch(PAGE, {"user": user_id, "after": after, "limit": limit})
+    facts = await reader.open_rows(user_id, [StoredEvent(0, user_id, row[1], row[2], bytes(row[3])) for row in rows])
+    page = [(str(row[0]), fact) for row, fact in zip(rows, facts, strict=True)]
+    return page, page[-1][0] if len(page) == limit else None
 
 
 def _place_of(cursor: str | None) -> tuple[int, str, str] | None:

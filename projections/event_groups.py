@@ -1,6 +1,4 @@
-"""Names of events in groups, for views to say which ones do not concern them. Each event is in one small group at most;
-`DUE` and `LATER` are groups of groups.
-"""
+"""Names of events in groups, for views to say which ones do not concern them. `DUE` and `LATER` are made of others."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ class ReplyPart(msgspec.Struct, frozen=True, gc=False):
     reply_id: str
     conversation_ref: str
     supersedes: str | None = None
+    speak: bool = False
 
 
 class UsagePart(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +34,7 @@ READ: dict[str, Any] = {
     "conversation_ref": str,
     "main": bool,
     "session_id": str | None,
-    "message_id": str,
+    "message_id": str | None,
     "reply": ReplyPart,
     "reserved_tokens": int,
     "canned": bool,
@@ -50,6 +51,12 @@ READ: dict[str, Any] = {
     "plan_ref": str,
     "calendar_id": str,
     "travel_event_id": str | None,
+    "workflow_id": str,
+    "step": str,
+    "status": str,
+    "job_id": str,
+    "code": str | None,
+    "expires_at_ms": int,
 }
 
 

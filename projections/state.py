@@ -1,14 +1,16 @@
 """The view `state`: every object of a user as it is now, and a tombstone for each that is gone.
 
 Answers /state, its changes since a version, and the lists of memories, notes, preferences and sessions
-(state_queries.py). A row keeps the stored event that made it what it is; whoever answers the user opens that.
+(state_queries.py); voice.py is the part of it about speech. A row keeps the stored event that made it what it is;
+whoever answers the user opens that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.event_groups import BUDGETS, CALENDAR, TRAVEL, VOICE, WISHES
+from projections import voice
+from projections.event_groups import BUDGETS, CALENDAR, TRAVEL, WISHES
 from projections.view import Change, Column, Index, Insert, Key, Patch, Seen, Sweep, Table, Upsert, Values, View
 
 # `list` is where a row stands; a tombstone stands nowhere. `ord` is its place there. `changed_version` is the stream
@@ -102,6 +104,7 @@ def _conversation_deleted(event: Seen) -> Sequence[Change]:
     return [
         Sweep(OBJECTS, event.user_id, {"conversation_ref": ref}, _GONE, _tombstone(event)),
         Patch(_GONE, _key(event, "conversation", ref), _named_tombstone(event)),
+        *voice.conversation_deleted(event),
     ]
 
 
@@ -128,6 +131,10 @@ def _reply_requested(event: Seen) -> Sequence[Change]:
 
 def _reply_changed(event: Seen) -> Sequence[Change]:
     return [Patch(_EVENT, _key(event, "message", event.data.reply.reply_id), _event(event))]
+
+
+def _reply_completed(event: Seen) -> Sequence[Change]:
+    return [*_reply_changed(event), *voice.reply_completed(event)]
 
 
 def _action_created(event: Seen) -> Sequence[Change]:
@@ -193,7 +200,7 @@ def _plan_set(event: Seen) -> Sequence[Change]:
 STATE = View(
     name="state",
     version=1,
-    tables=(OBJECTS,),
+    tables=(OBJECTS, voice.JOBS, voice.SPOKEN),
     handlers={
         "ConversationStarted": _conversation_started,
         "ConversationRenamed": _conversation_renamed,
@@ -206,7 +213,7 @@ STATE = View(
         "ReplyRequested": _reply_requested,
         "ReplyStarted": _reply_changed,
         "ReplyStopRequested": _reply_changed,
-        "ReplyCompleted": _reply_changed,
+        "ReplyCompleted": _reply_completed,
         "ReplyFailed": _reply_changed,
         "ReplyStopped": _reply_changed,
         "ActionCreated": _action_created,
@@ -223,6 +230,7 @@ STATE = View(
         "NoteDeleted": _note_deleted,
         "PreferenceSet": _preference_set,
         "PlanSet": _plan_set,
+        **voice.HANDLERS,
     },
-    ignores=CALENDAR | WISHES | BUDGETS | TRAVEL | VOICE,
+    ignores=CALENDAR | WISHES | BUDGETS | TRAVEL,
 )

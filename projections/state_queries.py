@@ -105,6 +105,25 @@ BEFORE = """WITH RECURSIVE halving(low, high) AS (
     ) step
 ) SELECT low FROM halving WHERE low = high"""
 
+# By the ids of objects, which do not change: whoever reads on meets each of them once, whatever happens meanwhile.
+PAGE_OF_KIND = """
+SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+FROM state_objects
+WHERE user_id = %(user)s AND kind = %(kind)s AND id > %(after)s AND list IS NOT NULL
+ORDER BY id LIMIT %(limit)s"""
+
+# Messages stay in the place in which they came.
+PAGE_OF_MESSAGES = """WITH page AS MATERIALIZED (
+    SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+    FROM state_objects WHERE user_id = %(user)s AND list = 'messages' AND ord > %(after)s
+    ORDER BY ord LIMIT %(limit)s
+)
+SELECT * FROM page
+UNION ALL SELECT a.* FROM page m CROSS JOIN LATERAL (
+    SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
+    FROM state_objects WHERE user_id = %(user)s AND reply_id = m.id OFFSET 0
+) a WHERE m.name <> 'MessageReceived'"""
+
 
 class ObjectRow(NamedTuple):
     kind: str
@@ -194,6 +213,27 @@ async def fetch_plan(reader: Reader, user_id: str, plan_ref: str) -> Fetched:
     return Fetched(mark, objects.of_list(lists.PLANS)[0])
 
 
+async def fetch_kind_page(
+    reader: Reader, user_id: str, kind: str, *, after: str = "", limit: int
+) -> tuple[list[dict[str, Json]], str | None]:
+    """Some objects of a kind, in the order of their ids, and the id to go on after; None at the end."""
+    values = {"user": user_id, "kind": kind, "after": after, "limit": limit}
+    rows = [ObjectRow(*row) for row in await reader.queries.fetch(PAGE_OF_KIND, values)]
+    objects = await _open(reader, user_id, rows)
+    return [objects.show(row) for row in rows], rows[-1].id if len(rows) == limit else None
+
+
+async def fetch_messages_page(
+    reader: Reader, user_id: str, *, after: int = 0, limit: int
+) -> tuple[list[dict[str, Json]], int | None]:
+    """Some messages of all conversations, oldest first, and the place to go on after; None at the end."""
+    values = {"user": user_id, "after": after, "limit": limit}
+    rows = [ObjectRow(*row) for row in await reader.queries.fetch(PAGE_OF_MESSAGES, values)]
+    objects = await _open(reader, user_id, rows)
+    page = [row for row in objects.rows if row.kind == "message"]
+    return [objects.show(row) for row in page], page[-1].ord if len(page) == limit else None
+
+
 async def _fetch_list(reader: Reader, user_id: str, list_name: str, key: str) -> Fetched:
     values = {"user": user_id, "list": list_name}
     mark_row, rows = _split(await reader.queries.fetch(ONE_LIST, values))
@@ -277,7 +317,7 @@ class _Objects:
     def of_list(self, list_name: str) -> Json:
         """Preferences as one object by key, all else as a list."""
         rows = [row for row in self.rows if row.list == list_name]
-        return self._preferences(rows) if list_name == lists.PREFERENCES else [self._json(row) for row in rows]
+        return self._preferences(rows) if list_name == lists.PREFERENCES else [self.show(row) for row in rows]
 
     def changes(self) -> dict[str, Json]:
         keys = {
@@ -292,10 +332,10 @@ class _Objects:
         shapes: dict[str, Json] = {key: [] for key in keys.values()}
         for row in sorted(self.rows, key=lambda row: (row.changed_version, row.ord)):
             if row.kind in keys:
-                shapes[keys[row.kind]].append(self._json(row))
+                shapes[keys[row.kind]].append(self.show(row))
         return {**shapes, "preferences": self._preferences([row for row in self.rows if row.kind == "preference"])}
 
-    def _json(self, row: ObjectRow) -> dict[str, Json]:
+    def show(self, row: ObjectRow) -> dict[str, Json]:
         if row.version is None:
             return {"id": row.id, "deleted": True}
         shown = self._shown(row)
@@ -315,6 +355,8 @@ class _Objects:
             case "conversation":
                 title = None if row.title_version is None else self._facts[row.title_version]
                 return conversation_shape(shown, title, archived=row.list == lists.CONVERSATIONS_ARCHIVED)
+            case "preference":
+                return self._preferences([row])
             case _:
                 raise AssertionError(f"nobody shows a {row.kind}")
 

@@ -8,7 +8,10 @@ from domain.limits import DAY_MS
 from projections.event_groups import LATER
 from projections.view import Change, Column, Seen, Table, Upsert, View
 
-COUNTERS = ("messages", "calls", "input_tokens", "output_tokens", "completed", "canned", "failed", "stopped")
+COUNTERS = (
+    *("messages", "calls", "input_tokens", "output_tokens", "completed", "canned", "failed", "stopped"),
+    "searches",
+)
 
 # `day` counts from 1970-01-01 in UTC.
 DAYS = Table("usage_days", [Column("day", "bigint")], [Column(name, "bigint", sums=True) for name in COUNTERS])
@@ -22,9 +25,10 @@ def _counted(
     input_tokens: int = 0,
     output_tokens: int = 0,
     outcome: str = "",
+    searches: int = 0,
 ) -> Sequence[Change]:
     ended = (outcome == "completed", outcome == "canned", outcome == "failed", outcome == "stopped")
-    values = (messages, calls, input_tokens, output_tokens, *map(int, ended))
+    values = (messages, calls, input_tokens, output_tokens, *map(int, ended), searches)
     return [Upsert(DAYS, (event.user_id, event.at_ms // DAY_MS), values)]
 
 
@@ -35,6 +39,10 @@ def _message_received(event: Seen) -> Sequence[Change]:
 def _reply_started(event: Seen) -> Sequence[Change]:
     """Only a claim that is going to call a model reserves tokens."""
     return _counted(event, calls=1) if event.data.reserved_tokens else ()
+
+
+def _search_started(event: Seen) -> Sequence[Change]:
+    return _counted(event, searches=1)
 
 
 def _reply_completed(event: Seen) -> Sequence[Change]:
@@ -64,6 +72,7 @@ USAGE = View(
         "ReplyCompleted": _reply_completed,
         "ReplyFailed": _reply_failed,
         "ReplyStopped": _reply_stopped,
+        "FlightSearchStarted": _search_started,
     },
     ignores=frozenset(
         {
@@ -73,5 +82,5 @@ USAGE = View(
             *("TaskDeleted", "MemoryPinned", "MemoryForgotten", "NoteAdded", "NoteDeleted", "PreferenceSet"),
         }
     )
-    | LATER,
+    | (LATER - {"FlightSearchStarted"}),
 )

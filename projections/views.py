@@ -8,7 +8,8 @@ from projections.calendar import CALENDAR
 from projections.chat import CHAT
 from projections.state import STATE
 from projections.tasks import TASKS
+from projections.travel import TRAVEL_VIEW
 from projections.usage import USAGE
 from projections.view import View
 
-VIEWS: Mapping[str, View] = {view.name: view for view in (STATE, CHAT, TASKS, CALENDAR, USAGE)}
+VIEWS: Mapping[str, View] = {view.name: view for view in (STATE, CHAT, TASKS, CALENDAR, TRAVEL_VIEW, USAGE)}

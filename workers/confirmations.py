@@ -5,26 +5,37 @@ A confirmation is made from committed facts alone, so that it cannot say more th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from commands.due import is_repeated, with_weekday
+from commands.preference_values import summary_hour, wants_reminders
 from commands.recurrence_words import in_words
 from domain.events import (
     ActionCreated,
     BrainEvent,
+    CalendarEventAdded,
+    CalendarEventChanged,
+    CalendarEventRemoved,
     Fact,
+    FlightsFound,
     MemoryForgotten,
     MemoryPinned,
+    PlanSet,
     PreferenceSet,
     TaskCompleted,
     TaskCreated,
     TaskDeleted,
     TaskReopened,
     TaskUpdated,
+    TripDetected,
+    TripForgotten,
+    WishScheduled,
 )
 from domain.limits import ACTIONS_PER_MESSAGE_MAX
 from domain.text import one_line
 from domain.values import REDACTED, Json, Redacted, Task
+from workers.day_words import event_text, flights_text, plan_text, put_forward, removed_text, trip_text
 
 SHOWN_CHARACTERS_MAX = 600  # a title, which has at most 500, is shown whole
 
@@ -65,10 +76,12 @@ def confirmation(facts: Sequence[Fact]) -> str:
         reason = None if content is REDACTED else content.reason
         return f"I could not do that: {reason}" if reason else "I could not do that."
     payload: Mapping[str, Json] = {} if content is REDACTED else content.payload
+    if action.status == "proposed":
+        return put_forward(payload)
     deeds = [fact.event for fact in facts[:-1]]
     if not deeds:
         return "Nothing had to change: it is so already."
-    return " ".join(_sentence(action.kind, deed, payload) for deed in deeds)
+    return " ".join(text for deed in deeds if (text := _sentence(action.kind, deed, payload)))
 
 
 def _sentence(kind: str, deed: BrainEvent, payload: Mapping[str, Json]) -> str:
@@ -93,9 +106,31 @@ def _sentence(kind: str, deed: BrainEvent, payload: Mapping[str, Json]) -> str:
         case PreferenceSet():
             if deed.content is REDACTED:
                 return "Done."
-            return _done("", f"{deed.content.key} is now {deed.content.value}")
+            return _preference_sentence(deed.content.key, deed.content.value)
+        case PlanSet():
+            day = deed.content
+            return "Done." if day is REDACTED else plan_text(day.date, day.plan)
+        case CalendarEventAdded() | CalendarEventChanged():
+            return event_text(deed, payload)
+        case CalendarEventRemoved():
+            return removed_text(payload)
+        case TripDetected():
+            return trip_text(deed)
+        case FlightsFound():
+            return flights_text(deed, payload)
+        case TripForgotten() | WishScheduled():
+            return ""
         case _:
             raise AssertionError(f"no action leads to {type(deed).__name__}")
+
+
+def _preference_sentence(key: str, value: Json) -> str:
+    if key != "notifications" or not isinstance(value, Mapping):
+        return _done("", f"{key} is now {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    hour = summary_hour(value)
+    summary = f"Your daily summary comes at {hour}" if hour else "You get no daily summary"
+    reminders = "reminders come as messages" if wants_reminders(value) else "reminders come without messages"
+    return f"{summary}, and {reminders}."
 
 
 def _done(what: str, shown: str | None) -> str:

@@ -5,12 +5,13 @@ Never from a view, which may lag. Owns which events are read; what of them is sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.brain import Brain
 from domain.events import (
     ActionCreated,
+    BrainEvent,
     Fact,
     MessageReceived,
     ReplyCompleted,
@@ -23,21 +24,29 @@ from domain.ports import EventLog
 from domain.values import REDACTED, ReplyRef
 from infra import codec
 from infra.keys import Keyring
+from workers.flight_words import spoken
+from workers.grounding import points_back
+from workers.intents import Asked, asked
 from workers.prompts import Scene
 
 MESSAGES_ENOUGH = 4  # with so many before the question nothing else is looked for
 SCANNED_EVENTS_MAX = 500  # looked through for a conversation whose last messages the state has let go
-DEED_EVENTS_MAX = 2  # of one action's command, before the action itself
+TALKED_OF = 6  # messages before the question that "it" may be about
+DONE_LOOKED_AT_MAX = 200  # tasks that were completed last
+DEED_EVENTS_MAX = 4  # of one action's command, before the action itself
 
 _OF_CONVERSATION = ("MessageReceived", "ReplyRequested", "ReplyCompleted", "ReplyFailed", "ReplyStopped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """`done` has the facts of each action that was done for the message before, in their order: deeds, then action."""
+    """`done` has the facts of each action that was done for the message before, in their order: deeds, then action.
+    `asked` is what the message is about; `spoken` what else the user said, where the message points back to it."""
 
     scene: Scene
     done: Mapping[str, Sequence[Fact]]
+    asked: Asked
+    spoken: str = ""
 
 
 async def read_context(log: EventLog, keyring: Keyring, user_id: str, brain: Brain, reply: ReplyRef) -> Context:
@@ -55,8 +64,44 @@ async def read_context(log: EventLog, keyring: Keyring, user_id: str, brain: Bra
     if not is_all:
         more += await _scan(log, keyring, user_id, brain, reply)
     shown.update((fact.version, fact) for fact in more)
-    scene = Scene(brain=brain, reply=reply, facts=list(shown.values()))
-    return Context(scene=scene, done=_by_action(facts, reply.message_id))
+    talk = _talk(shown.values(), reply)
+    wanted = _asked(question, reply, talk)
+    scene = Scene(
+        brain=brain,
+        reply=reply,
+        facts=list(shown.values()),
+        times=await _times_of_done(log, user_id, brain) if wanted.intent == "summary" else {},
+    )
+    before = "\n".join(text for _, text in talk[-TALKED_OF - 1 : -1]) if points_back(wanted.words) else ""
+    return Context(scene=scene, done=_by_action(facts, reply.message_id), asked=wanted, spoken=before)
+
+
+def _talk(facts: Iterable[Fact], reply: ReplyRef) -> list[tuple[str, str]]:
+    """The conversation as (role, text), oldest first, up to the message that is answered."""
+    talk = []
+    for fact in sorted(facts, key=lambda each: each.version):
+        event = fact.event
+        if isinstance(event, MessageReceived) and event.content is not REDACTED:
+            talk.append((fact.version, 0, "user", event.content.text))
+        elif isinstance(event, ReplyCompleted | ReplyFailed | ReplyStopped) and event.content is not REDACTED:
+            talk.append((event.reply.message_version, 1, "assistant", event.content.text or ""))
+    return [(role, text) for turn, _, role, text in sorted(talk) if turn <= reply.message_version]
+
+
+def _asked(question: BrainEvent, reply: ReplyRef, talk: Sequence[tuple[str, str]]) -> Asked:
+    """What the message asks for; an answer to a question of ours asks for what was asked for before."""
+    if not isinstance(question, MessageReceived) or question.content is REDACTED or not talk:
+        return asked("", origin=reply.origin)
+    text = question.content.text
+    meant = spoken(talk) if reply.origin == "user" else text
+    return asked(text if meant == text else meant, origin=reply.origin, hint=question.content.intent)
+
+
+async def _times_of_done(log: EventLog, user_id: str, brain: Brain) -> dict[int, int]:
+    """When tasks were completed, by the version at which they were; of the newest."""
+    versions = sorted((s.version for s in brain.tasks.values() if s.task.status == "done"), reverse=True)
+    rows = await log.read_versions(user_id, sorted(versions[:DONE_LOOKED_AT_MAX]))
+    return {row.version: codec.peek(row).at_ms for row in rows}
 
 
 def question_text(scene: Scene) -> str:

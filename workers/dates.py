@@ -15,9 +15,10 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from commands.deeds import Setting, due_phrase
+from commands.deeds import phrases_of
 from commands.phrase_words import PHRASE_CHARACTERS_MAX, is_vocabulary
 from commands.phrases import When, resolve_phrase
+from commands.setting import Setting
 from domain.events import MessageReceived
 from domain.ports import ToolCall
 from domain.values import REDACTED
@@ -49,12 +50,10 @@ def language_of(scene: Scene) -> str | None:
 
 
 async def with_dates(call: ToolCall, setting: Setting, language: str | None) -> Setting:
-    """`setting`, with the call's phrase of time read where the grammar alone could not."""
-    phrase = due_phrase(call)
-    if phrase is None:
-        return setting
-    when = await resolve(phrase, setting, language)
-    return setting if when is None else replace(setting, whens={phrase: when})
+    """`setting`, with the call's phrases of time read where the grammar alone could not."""
+    whens = {phrase: await resolve(phrase, setting, language) for phrase in phrases_of(call)}
+    known = {phrase: when for phrase, when in whens.items() if when is not None}
+    return replace(setting, whens=known) if known else setting
 
 
 async def resolve(phrase: str, setting: Setting, language: str | None = None) -> When | None:

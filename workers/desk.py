@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from commands.decide import Command
 from commands.handle import CommandHandler, Handled, Request
@@ -16,6 +17,7 @@ from domain.brain import Brain
 from domain.errors import Conflict, Unavailable
 from domain.events import Fact
 from domain.ports import Bus, Clock, EventLog, LanguageModel, Segments
+from domain.travel import FlightQuery, Offer
 from domain.values import Origin
 from infra import failpoints
 from infra.ids import jitter
@@ -30,6 +32,12 @@ AGAIN_SECONDS_MIN = 0.05
 AGAIN_SECONDS_MAX = 1.0
 
 
+class FlightFinder(Protocol):
+    """What a desk knows of the search for flights: see workers/tools/flights.py, which desks must not reach."""
+
+    async def search(self, query: FlightQuery) -> list[Offer]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """`owner` is this process's name in leases, unlike any other's."""
@@ -41,6 +49,7 @@ class Desk:
     segments: Segments
     bus: Bus
     model: LanguageModel
+    flights: FlightFinder
     clock: Clock
     settings: Settings
     owner: str

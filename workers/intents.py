@@ -1,98 +1,68 @@
-"""Which tools a message may lead to, how each is described to the model, and whether a user's words ask for one.
+"""What a message is about, by the user's own words: its intent, and which tools the turn that answers it may use.
 
-Actions are allowed by kind, and only in the turn that answers what the user said: a standing wish that runs by itself
-gets none. Must not look at what tools return.
+Rules over words, and no model: what a note, an event, a memory or a pasted text says can widen nothing. A standing
+wish that runs by itself gets no tools. Must not look at what tools return.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from domain.ports import ToolSpec
-from domain.values import Json, ReplyRef
+from domain.values import Origin
+from workers.tool_specs import TOOLS
 
-
-def _tool(name: str, description: str, required: tuple[str, ...], **properties: Mapping[str, Json]) -> ToolSpec:
-    schema: dict[str, Json] = {
-        "type": "object",
-        "properties": {key: dict(value) for key, value in properties.items()},
-        "required": list(required),
-        "additionalProperties": False,
-    }
-    return ToolSpec(name=name, description=description, parameters=schema)
-
-
-def _text(description: str) -> dict[str, Json]:
-    return {"type": "string", "description": description}
-
-
-_TITLE = _text("The task's title, as it stands in the list of tasks.")
-_DUE = _text(
-    'When, in the user\'s own words, such as "tomorrow at 5" or "every Monday at 9". Leave it out if nothing was said.'
-)
-_NOTES = _text("More than fits a title, if the user said more.")
-_PRIORITY: dict[str, Json] = {"type": "string", "enum": ["low", "normal", "high"], "description": "How urgent it is."}
-
-TOOLS = (
-    _tool(
-        "create_task",
-        "Make a task or a reminder.",
-        ("title",),
-        title=_text("What is to be done, in a few words, without the time."),
-        due_text=_DUE,
-        notes=_NOTES,
-        priority=_PRIORITY,
-    ),
-    _tool(
-        "update_task",
-        "Move, rename or change a task.",
-        ("title",),
-        title=_TITLE,
-        new_title=_text("Its new title, if it is to be renamed."),
-        due_text=_DUE,
-        notes=_NOTES,
-        priority=_PRIORITY,
-    ),
-    _tool("complete_task", "Mark a task as done.", ("title",), title=_TITLE),
-    _tool("delete_task", "Delete a task.", ("title",), title=_TITLE),
-    _tool(
-        "pin_memory",
-        "Remember a lasting fact about the user. The same key replaces what was remembered.",
-        ("key", "value"),
-        type={"type": "string", "enum": ["fact", "preference", "tag"], "description": "What kind of thing it is."},
-        key=_text('What it is about, such as "favourite airport".'),
-        value=_text('What is to be remembered, such as "JFK".'),
-    ),
-    _tool("forget_memory", "Forget a remembered fact.", ("key",), key=_text("What it is about.")),
-    _tool(
-        "set_preference",
-        "Set how the assistant works for the user.",
-        ("key", "value"),
-        key=_text('"timezone", "workHours" or another name.'),
-        value=_text('Such as "Europe/Berlin", or "09:00-17:00" for workHours.'),
-    ),
-)
-
-
-def tools_for(reply: ReplyRef) -> tuple[ToolSpec, ...]:
-    """What may be done in this turn."""
-    return TOOLS if reply.origin == "user" else ()
-
-
-# --- what a user's own words ask for --------------------------------------------------------------------------
+Intent = Literal["chat", "agenda", "plan", "summary", "flights", "task", "memory", "calendar", "preference"]
 
 SENTENCES_MAX = 200  # of one message, looked at
+QUOTE_CHARACTERS_MIN = 80  # a shorter one is a title or a name
+
+# A model may take for an event what our rules take for a task: what is done to it is what was asked for.
+_ALIKE = (
+    frozenset({"create_task", "create_event"}),
+    frozenset({"update_task", "update_event"}),
+    frozenset({"delete_task", "delete_event", "complete_task"}),
+)
+TASKS = frozenset({"create_task", "update_task", "complete_task", "delete_task"})
+EVENTS = frozenset({"create_event", "update_event", "delete_event"})
+MEMORIES = frozenset({"pin_memory", "forget_memory"})
+NEW = frozenset({"create_task", "create_event"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`kinds` are the tools that the words leave room for; `wanted` those that they plainly ask for, where a second
+    look is worth its price. `words` are the user's own, without what they quote."""
+
+    intent: Intent
+    kinds: frozenset[str]
+    wanted: frozenset[str]
+    words: str
+
+    @property
+    def tools(self) -> tuple[ToolSpec, ...]:
+        return tuple(tool for tool in TOOLS if tool.name in self.kinds)
+
 
 _POLITE = (
     r"(?:(?:hey|hi|hello|ok|okay|so|and|also|then|now|yes|please|pls|let's|i'd like to|i want to|i need to"
-    r"|(?:can|could|would|will) you|i(?:'d| would) like you to|i need you to|i want you to)[\s,!]+)*"
+    r"|(?:can|could|would|will) you|i(?:'d| would) like you to|i need you to|i want you to|bitte|kannst du)[\s,!–-]+)*"
 )
 _TASK = r"\b(?:tasks?|to-?dos?|reminders?)\b"
 _LIST = rf"(?:{_TASK}|\blists?\b)"
+_EVENT = r"\b(?:calendar|meetings?|appointments?|events?|kalender|termine?)\b"
+_CLOCK = r"\b\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm|a\.m\.|p\.m\.|o'clock|uhr)"
 _SENTENCES = re.compile(r"[\n;]+|(?<=[.!?])\s+")
+_CLAUSES = re.compile(
+    r",? (?:and|then|und) (?:also |then |please )*(?=(?:add|put|create|set|remind|remember|move|cancel|delete|book|find"
+    r"|mark|forget|rename|schedule|note)\b)",
+    re.IGNORECASE,
+)
 _QUESTION = re.compile(
-    r"(?:what|who|whom|whose|when|where|why|how|which|do|does|did|is|are|was|were|have|has|should)\b.*\?$",
+    r"(?:(?:hey|hi|hello|ok|okay|so|and|please)[\s,!–-]+)*(?:what|who|whom|whose|when|where|why|how|which|do|does|did|is|are|was|were|have|has|should)\b.*\?$",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -102,6 +72,19 @@ def _ask(pattern: str, *kinds: str) -> tuple[re.Pattern[str], frozenset[str]]:
     return re.compile(_POLITE + f"(?:{pattern})", re.IGNORECASE), frozenset(kinds)
 
 
+_FLIGHTS = (
+    r"(?:i )?(?:find|search|look|show|get|give|check|need|want|book|list|suggest|compare|any|are there|cheap\w*"
+    r"|suche?|finde?|zeig)\b.{0,80}?\b(?:flights?|plane tickets?|airfares?|fl(?:ü|ue)ge?)\b"
+    r"|(?:flights?|fl(?:ü|ue)ge?) (?:from|to|for|nach|von)\b|(?:what|which) flights\b"
+    r"|(?:how can i |help me |i(?:'m| am) )?(?:fly|flying|fliege) .{0,40}?\b(?:to|nach)\b"
+)
+_SELECT = (
+    r"(?:book|select|take|choose|pick|reserve|buy|i'll take|i(?:'d| would) take|go with|nimm|buche?)\b.{0,40}?"
+    r"\b(?:first|second|third|fourth|fifth|cheapest|fastest|earliest|best|last|(?:option|flight|number) \d{1,2}"
+    r"|#\d{1,2}|the [\w ]{1,30}flight|that (?:one|flight)|this (?:one|flight)|the one)\b"
+)
+
+# What plainly asks for one kind of action: a second look pays, and the words allow it.
 _ASKS = (
     _ask(r".{0,40}?\bremind (?:me|us)\b(?! (?:what|who|when|where|why|how|which)\b)", "create_task"),
     _ask(r"(?:don't|do not) (?:let me )?forget\b|remember to\b|(?:to-?do|task) ?[:–-]", "create_task"),
@@ -111,7 +94,8 @@ _ASKS = (
     _ask(rf"(?:complete|finish|close)\b.{{0,200}}?{_TASK}", "complete_task"),
     _ask(rf"(?:delete|remove|cancel|drop|clear)\b.{{0,200}}?{_LIST}", "delete_task"),
     _ask(
-        r"(?:move|reschedule|postpone|push|shift|delay|rename|change|update)\b.{0,200}?\b(?:to|until|till|by|for)\b",
+        rf"(?:move|reschedule|postpone|push|shift|delay|rename|change|update)\b(?!.{{0,200}}?(?:{_EVENT}|{_CLOCK}))"
+        r".{0,200}?\b(?:to|until|till|by|for)\b",
         "update_task",
     ),
     _ask(r"(?:forget|unlearn)\b|(?:delete|remove)\b.{0,200}?\bmemor(?:y|ies)\b", "forget_memory"),
@@ -119,20 +103,160 @@ _ASKS = (
         r"(?:set|change|switch|use|update)\b.{0,200}?\b(?:time ?zone|work(?:ing)? ?hours|preferences?|settings?)\b",
         "set_preference",
     ),
+    _ask(rf"(?:add|put|create|schedule|enter|set up|make|new)\b.{{0,200}}?{_EVENT}", "create_event"),
+    _ask(
+        rf"(?:move|reschedule|postpone|push|shift|delay|rename|change|update)\b.{{0,200}}?(?:{_EVENT}|{_CLOCK})",
+        "update_event",
+    ),
+    _ask(rf"(?:delete|remove|cancel|drop|call off)\b.{{0,200}}?(?:{_EVENT}|{_CLOCK})", "delete_event"),
+    _ask(_SELECT, "select_flight"),
+    _ask(_FLIGHTS, "find_flights"),
+)
+
+_VERBS = r"add|create|put|make|note|jot|move|reschedule|postpone|push|shift|delay|delete|remove|cancel|drop|clear"
+
+
+def _leave(pattern: str, kinds: frozenset[str]) -> tuple[re.Pattern[str], frozenset[str]]:
+    """`pattern` may stand anywhere in a sentence that is no question."""
+    return re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), kinds
+
+
+# What leaves room for a kind: the model may understand what no rule of ours does, but only of what was spoken of.
+_ROOM = (
+    _leave(
+        rf"{_VERBS}|remind\w*|{_TASK}|forget|deadline|due|done|finished|completed?|tick|check|cross|rename|priority"
+        r"|need to|have to|has to|must|should|ought|make sure|follow up|buy|call|send|erinner\w*|aufgaben?|vergiss"
+        r"|erledig\w*|verschieb\w*|l(?:ö|oe)sch\w*|muss|soll\w*|streich\w*",
+        TASKS,
+    ),
+    _leave(
+        rf"{_EVENT}|schedule|invite|book|lunch|dinner|breakfast|brunch|coffee|stand-?up|treffen|besprechung", EVENTS
+    ),
+    _leave(rf"(?:{_VERBS}|verschieb\w*|l(?:ö|oe)sch\w*).{{0,80}}?{_CLOCK}", EVENTS),
+    _leave(r"remember|memori[sz]e|note|in mind|forget|unlearn|know that|fyi|merk\w*|vergiss", MEMORIES),
+    _leave(r"my \w[\w ]{0,60}? (?:is|are)|i (?:like|love|prefer|hate|live|work|dislike|avoid|always|never)", MEMORIES),
+    _leave(
+        r"time ?zone|work(?:ing)? ?hours|preferences?|settings?|notif\w+|daily summary|zeitzone|arbeitszeit\w*"
+        r"|i(?:'m| am) (?:now )?(?:in|on)",
+        frozenset({"set_preference"}),
+    ),
+    _leave(rf"(?:{_VERBS}|set|change)\b.{{0,200}}?\bplan", frozenset({"set_plan"})),
+    _leave(r"today|tonight|tomorrow|(?:mon|tues|wednes|thurs|fri|satur|sun)day|morgen|heute|at \d{1,2}", NEW),
+)
+
+_SUMMARY = re.compile(
+    r"\b(?:summ(?:ary|ari[sz]e)|recap|wrap[- ]?up|review|zusammenfass\w*|fass\w*)\b"
+    r".{0,60}?\b(?:week|day|today|month|woche|tag)\b"
+    r"|\b(?:weekly|daily) (?:summary|recap|review)\b|\b(?:week|day) in review\b|\bhow (?:was|is) my week\b",
+    re.IGNORECASE,
+)
+_PLAN = re.compile(
+    r"\bre-?plan\b|\bplan (?:out )?(?:my|our|the|for) (?:\w+ ){0,2}?(?:day|today|tomorrow|morning|afternoon|\w+day)\b"
+    r"|\bplan (?:today|tomorrow|\w+day)\b|\bmy plan\b|\bplan for (?:today|tomorrow|the day|\w+day)\b"
+    r"|\b(?:day|daily) plan\b"
+    r"|\bplane? (?:mir |mal )?(?:meinen|den) tag\b|\btagesplan\b",
+    re.IGNORECASE,
+)
+_AGENDA = re.compile(
+    r"\bagenda\b|\b(?:my|today's) schedule\b|\bwhat do i have\b"
+    r"|\bdo i have (?:anything|any (?:meetings?|appointments?))\b"
+    r"|\bwhat(?:'s| is) (?:on|coming up|next|due|up)\b.{0,60}?\b(?:today|tomorrow|week|calendar|day)\b"
+    r"|\bdue\b.{0,20}\b(?:today|tomorrow|week)\b|\bon my calendar\b|\bmy (?:day|calendar|tasks|to-?dos|reminders)\b.*\?"
+    r"|\bto-?do list\?|\bwas steht\b|\bwhat (?:tasks|meetings|events|reminders)\b",
+    re.IGNORECASE,
+)
+
+_FENCE = re.compile(r"```.*?(?:```|$)|~~~.*?(?:~~~|$)", re.DOTALL)
+_LONG = f"{{{QUOTE_CHARACTERS_MIN},}}"
+_LONG_QUOTE = re.compile(rf"“[^”]{_LONG}”|\"[^\"\n]{_LONG}\"|„[^“]{_LONG}“|«[^»]{_LONG}»", re.DOTALL)
+_PASTED = re.compile(
+    r"^.{0,200}?\b(?:summari[sz]e|translate|read|explain|proofread|rewrite|check|review|analy[sz]e|answer|reply"
+    r"|what|here(?:'s| is| are)|below|following|forwarded|fwd|got|received|wrote|says?|said|fasse?|(?:ü|ue)bersetze?"
+    r"|(?:this|the|an?) (?:e-?mail|text|message|letter|article|note|document|page|invitation|file|log))\b[^\n:]{0,120}:"
+    r"|^-{2,} ?(?:original|forwarded)|^(?:from|subject|to|date|von|betreff): ",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def own_words(text: str) -> str:
+    """`text` without what it quotes, encloses or pastes: that is somebody else's, whatever it asks for."""
+    text = text.replace("’", "'")
+    text = _LONG_QUOTE.sub(" ", _FENCE.sub("\n", text))
+    text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith((">", "|")))
+    pasted = _PASTED.search(text)
+    return text if pasted is None else text[: pasted.end()]
+
+
+def asked(text: str, *, origin: Origin = "user", hint: str | None = None) -> Asked:
+    """`hint` is what a client says the intent is: it decides between what the words leave open, and no more."""
+    words = own_words(text)
+    if origin != "user":
+        return Asked("summary" if _SUMMARY.search(words) else "agenda", frozenset(), frozenset(), words)
+    wanted = wants_action(words)
+    kinds = _room_in(words)
+    fitting = _intents(words, wanted, kinds)
+    chosen = next((intent for intent in fitting if intent == hint), fitting[0])
+    return Asked(chosen, frozenset(kinds), wanted, words)
+
+
+def _room_in(words: str) -> set[str]:
+    """What is plainly asked for, and what is done alike; in a clause that asks for nothing plainly, what it speaks
+    of."""
+    kinds: set[str] = set()
+    clauses = [part for sentence in _SENTENCES.split(words)[:SENTENCES_MAX] for part in _CLAUSES.split(sentence)]
+    for clause in (part.strip() for part in clauses):
+        plain = wants_action(clause)
+        if plain:
+            kinds |= plain.union(*(alike for alike in _ALIKE if alike & plain))
+        elif _QUESTION.match(clause) is None:
+            kinds = kinds.union(*(room for pattern, room in _ROOM if pattern.search(clause) is not None))
+    return kinds
+
+
+def _intents(words: str, wanted: frozenset[str], kinds: set[str]) -> Sequence[Intent]:
+    """Those that the words fit, the likeliest first; at least one."""
+    fitting: list[Intent] = []
+    if wanted & {"find_flights", "select_flight"}:
+        fitting.append("flights")
+    if not wanted - {"set_plan", "find_flights"}:
+        for pattern, intent in _ABOUT:
+            if pattern.search(words) is not None:
+                fitting.append(intent)
+    for family, meant in _FAMILIES:
+        if wanted & family:
+            fitting.append(meant)
+    for family, meant in _FAMILIES:
+        if kinds & family and meant not in fitting:
+            fitting.append("chat")
+            fitting.append(meant)
+    return fitting or ("chat",)
+
+
+_ABOUT: tuple[tuple[re.Pattern[str], Intent], ...] = ((_SUMMARY, "summary"), (_PLAN, "plan"), (_AGENDA, "agenda"))
+_FAMILIES: tuple[tuple[frozenset[str], Intent], ...] = (
+    (TASKS, "task"),
+    (EVENTS, "calendar"),
+    (MEMORIES, "memory"),
+    (frozenset({"set_preference"}), "preference"),
 )
 
 
 def wants_action(text: str) -> frozenset[str]:
-    """The kinds of action that the words of `text` seem to ask for; none where it is talk or a question.
+    """The kinds of action that the words of `text` plainly ask for; none where it is talk or a question.
 
     It only says where a second look is worth its price: what is done, and whether, is never decided from it.
     """
     kinds: set[str] = set()
-    for part in _SENTENCES.split(text.replace("’", "'"))[:SENTENCES_MAX]:
-        sentence = part.strip()
-        if _QUESTION.match(sentence) is not None:
+    parts = _SENTENCES.split(text.replace("’", "'"))[:SENTENCES_MAX]
+    for sentence in (clause.strip() for part in parts for clause in _CLAUSES.split(part)):
+        if _QUESTION.match(sentence) is not None and not _ASKS_FLIGHTS.match(sentence):
             continue
-        for pattern, asked in _ASKS:
-            if not asked <= kinds and pattern.match(sentence) is not None:
-                kinds |= asked
+        for pattern, wanted in _ASKS:
+            if not wanted <= kinds and pattern.match(sentence) is not None:
+                kinds |= wanted
+    if kinds & (TASKS | MEMORIES):
+        kinds.discard("find_flights")
     return frozenset(kinds)
+
+
+_ASKS_FLIGHTS = re.compile(_POLITE + r"(?:(?:what|which|are there)\b.{0,30}?\bflights\b)", re.IGNORECASE)

@@ -30,8 +30,8 @@ from infra.tokens import decode_chunk
 from workers.answer import Answer
 from workers.confirmations import BUDGET_SPENT, sorry
 from workers.context import Context, read_context
+from workers.days import days_of
 from workers.desk import Desk, Interruption, Lost, Stopped, commit
-from workers.intents import tools_for
 from workers.llm.tokens import estimate_tokens
 from workers.prompts import Prompt, build_prompt
 from workers.token_stream import TokenStream, joined_text
@@ -167,13 +167,16 @@ class ReplyTurn:
         desk = self._desk
         try:
             context = await read_context(desk.log, desk.keyring, self.user_id, brain, reply.ref)
+            asked, now_ms = context.asked, desk.clock.user_now_ms()
             prompt = build_prompt(
                 context.scene,
                 model=desk.model.name,
                 context_tokens_max=desk.model.context_tokens_max,
                 max_tokens=desk.settings.llm_max_tokens,
-                tools=tools_for(reply.ref),
-                now_ms=desk.clock.user_now_ms(),
+                tools=asked.tools,
+                now_ms=now_ms,
+                intent=asked.intent,
+                days=days_of(asked.words, asked.intent, now_ms, brain.timezone),
                 trim=self._trim,
             )
         except (Unavailable, Gone, NotFound):
@@ -213,7 +216,7 @@ class ReplyTurn:
             raise StaleAttempt("The claim was taken, and is over again.")
         self.attempt, self._text = claimed.attempt, ""
         self.is_ours = True
-        logger.info("reply.claimed", attempt=self.attempt)
+        logger.debug("reply.claimed", attempt=self.attempt)
         return committed.brain
 
     def _open_stream(self, brain: Brain, reply: Reply, keys: UserKeys) -> TokenStream:
@@ -285,12 +288,15 @@ class ReplyTurn:
         """With what this attempt and those before it used; a call that nothing came back from cost nothing."""
         if brief is None:
             return Ending(text=text, usage=self._spent)
-        usage = answer.usage or (answer.estimated_usage(brief.prompt, text) if answer.was_heard else NOTHING_SPENT)
+        heard = answer.heard
+        usage = heard.usage or (answer.estimated_usage(brief.prompt, text) if heard.is_anything else NOTHING_SPENT)
         return Ending(
             text=text,
             usage=self._spent + usage,
-            manifest=replace(brief.prompt.manifest, brain_version=answer.claimed_version),
-            provenance=Provenance(prompt_hash=brief.prompt.sha256, output_hash=answer.output_sha256),
+            manifest=replace(
+                brief.prompt.manifest, brain_version=answer.claimed_version, workflow_ids=answer.workflow_ids
+            ),
+            provenance=Provenance(prompt_hash=brief.prompt.sha256, output_hash=heard.sha256),
         )
 
     async def _end_unpaid(self, reply: Reply, stream: TokenStream) -> Brain:

@@ -14,7 +14,7 @@ from commands.conversations import MAIN_CONVERSATION_ID
 from commands.handle import CommandHandler, Request
 from commands.reminders import FireReminder
 from commands.wishes import FireWish
-from domain.errors import DomainError
+from domain.errors import DomainError, Gone, NotFound
 from domain.ports import Clock
 from domain.values import Wish
 from infra.ids import jitter
@@ -26,7 +26,7 @@ from projections.due_queries import Due, fetch_due
 PAGE = 32  # fired at once; no more than a process should have under way beside its replies
 
 # The view has not come as far as the stream, or its user is gone: nothing is left to be done.
-OVER = frozenset({"reminder_over", "wish_over", "erased", "user_unknown"})
+OVER = frozenset({"reminder_over", "wish_over"})
 
 logger = get_logger("workers.schedule")
 FIRED = counter("microcos_schedule_fired", "Reminders and standing wishes that came due, by kind.", labels=("kind",))
@@ -77,7 +77,7 @@ class Schedule:
             request = Request(key=f"\0schedule:{due.kind}/{due.id}/{due.at_ms}", origin="schedule")
             handled = await self.handler.handle(due.user_id, command, request)
         except DomainError as error:
-            if error.code in OVER:
+            if error.code in OVER or isinstance(error, Gone | NotFound):
                 self._settled.add(due)
             else:
                 logger.warning("schedule.not_fired", user=hashed(due.user_id), kind=due.kind, code=error.code)
@@ -89,7 +89,7 @@ class Schedule:
         self._settled.add(due)
         if handled.outcome is None:
             return False
-        FIRED.inc(kind=due.kind)
+        FIRED.labels(due.kind).inc()
         return True
 
 

@@ -82,6 +82,31 @@ class TokenStream:
         self.write(text if self._ends_line else f"\n\n{text}")
         self._paragraph_due = True
 
+    def write_lines(self, text: str) -> None:
+        """As `write_paragraph`, an entry a line."""
+        first, *others = text.split("\n")
+        self.write_paragraph(first)
+        for line in others:
+            self.write(f"\n{line}")
+        self._paragraph_due = True
+
+    def progress(self, stage: str, label: str, tool: str | None = None) -> None:
+        """What is being done now. No entry: it is published once, after all text before it, and kept nowhere."""
+        self.flush()
+        if not self._open:
+            return
+        said = {"stage": stage, "label": label, **({} if tool is None else {"tool": tool})}
+        chunk = TokenChunk(
+            attempt=self.attempt,
+            first_index=self._index,
+            last_index=self._index,
+            offset=self._published_characters,
+            seen_version=self._seen_version,
+            progress=said,
+        )
+        entry = encode_chunk(self.user_id, self.reply_id, chunk, self._key_id, self._keys)
+        self._publisher.publish(self.user_id, self.reply_id, entry, 0)
+
     def propose(self, action: Mapping[str, Json]) -> None:
         """One entry that is an action and no text. Leaves at once, after all text before it."""
         self.flush()

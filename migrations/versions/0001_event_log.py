@@ -77,6 +77,7 @@ OURS = (
     created_at timestamptz NOT NULL DEFAULT now(),
     erased_at timestamptz
 )""",
+    "CREATE INDEX users_erased_at_idx ON users (erased_at) WHERE erased_at IS NOT NULL",
     # A destroyed key stays as a tombstone: `wrapped` is gone, `destroyed_at` says that it was meant.
     """CREATE TABLE keys (
     key_id uuid PRIMARY KEY,
@@ -127,6 +128,13 @@ OURS = (
 )""",
     "ALTER TABLE segments ALTER COLUMN sealed SET STORAGE EXTERNAL",
     "CREATE INDEX segments_written_at_idx ON segments (written_at)",
+    # Which worker has a recording or a spoken answer in hand; `id` is that of its audio, and no user's.
+    f"""CREATE TABLE speech_leases (
+    id uuid PRIMARY KEY,
+    attempt int NOT NULL,
+    owner text NOT NULL,
+    lease_until timestamptz NOT NULL
+) {HOT}""",
     # Who leads a role; `epoch` grows with each change of leader.
     f"""CREATE TABLE leaders (
     role text NOT NULL,
@@ -144,9 +152,10 @@ OURS = (
     active bool NOT NULL,
     PRIMARY KEY (user_id, session_id)
 ) {HOT}""",
+    # `sealed_sub` is opened with the code itself.
     """CREATE TABLE login_codes (
     code_hash bytea PRIMARY KEY,
-    user_sub text NOT NULL,
+    sealed_sub bytea NOT NULL,
     expires_at timestamptz NOT NULL,
     used_at timestamptz
 )""",
@@ -166,6 +175,7 @@ TABLES = [
     "login_codes",
     "presence",
     "leaders",
+    "speech_leases",
     "segments",
     "work",
     "commands",

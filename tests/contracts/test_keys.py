@@ -13,7 +13,7 @@ from infra import codec
 from infra.clock import ManualClock
 from infra.codec import CorruptEvent, UnknownKey
 from infra.ids import new_id, random_bytes
-from infra.keys import CACHED_SECONDS_MAX, Keyring, MasterKeyError
+from infra.keys import CACHED_SECONDS_MAX, KeyRow, Keyring, MasterKeyError
 from infra.users import Users
 from tests.support.stores import KINDS, Stores, an_append, event, open_stores
 
@@ -187,6 +187,83 @@ async def test_the_cache_of_keys_is_bounded(stores: Stores, clock: ManualClock) 
         await ring.load(user_id)
     assert await ring.load(first) is not kept
     assert await ring.load(first) is await ring.load(first)
+
+
+# --- what a process forgets as soon as it hears of it -----------------------------------------------------------
+
+
+async def test_a_buried_key_opens_nothing_before_it_is_destroyed(keyring: Keyring) -> None:
+    user_id = await keyring.ensure_user("", "u1")
+    held = await keyring.create_key(user_id, (key_id := new_id()), "conversation")
+    sealed = codec.seal_entry(b"text", "", key_id, held)
+    keyring.bury(user_id, key_id)
+    assert codec.open_entry(sealed, "", key_id, await keyring.reload(user_id)) is REDACTED
+    assert not (await keyring.load(user_id)).is_erased
+
+
+async def test_of_a_buried_user_nothing_is_opened_and_their_name_is_looked_up_again(
+    stores: Stores, keyring: Keyring
+) -> None:
+    user_id = await keyring.ensure_user("", "u1")
+    held = await keyring.load(user_id)
+    sealed = codec.seal_entry(b"text", "", held.user_key_id, held)
+    assert keyring.holds(user_id)
+    await stores.log.append(an_append(user_id, 0, event(name="UserErased")))
+    keyring.bury_user(user_id)
+    assert (await keyring.reload(user_id)).is_erased
+    assert codec.open_entry(sealed, "", held.user_key_id, held) is REDACTED
+    with pytest.raises(Gone) as refused:
+        held.ref("note", "n")
+    assert refused.value.code == "erased"
+    assert await keyring.find_user("", "u1") is None
+
+
+async def test_what_is_buried_while_keys_are_read_stays_buried(
+    stores: Stores, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_id = await another(stores, clock).ensure_user("", "u1")
+    key_id = new_id()
+    await another(stores, clock).create_key(user_id, key_id, "note")
+    keyring, read = another(stores, clock), stores.keys.keys_of
+
+    async def read_and_hear(asked: str) -> list[KeyRow]:
+        rows = await read(asked)
+        assert keyring.holds(asked)
+        keyring.bury(asked, key_id)
+        return rows
+
+    monkeypatch.setattr(stores.keys, "keys_of", read_and_hear)
+    assert (await keyring.load(user_id)).destroyed(key_id)
+
+
+async def test_who_is_erased_while_they_are_looked_up_is_not_remembered(
+    stores: Stores, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_id = await another(stores, clock).ensure_user("", "u1")
+    keyring, find = another(stores, clock), stores.keys.find_user
+
+    async def find_and_hear(subject: bytes) -> str | None:
+        found = await find(subject)
+        keyring.bury_user(user_id)
+        return found
+
+    monkeypatch.setattr(stores.keys, "find_user", find_and_hear)
+    assert await keyring.find_user("", "u1") == user_id
+    assert not keyring.holds(user_id)
+
+
+async def test_all_keys_of_a_user_are_destroyed_and_those_of_others_are_not(
+    stores: Stores, keyring: Keyring, clock: ManualClock
+) -> None:
+    ada, bob = [await keyring.ensure_user("", sub) for sub in ("ada", "bob")]
+    key_id = new_id()
+    await keyring.create_key(ada, key_id, "note")
+    await keyring.destroy_all(ada)
+    await keyring.destroy_all(ada)
+    other = another(stores, clock)
+    assert (await other.load(ada)).destroyed(key_id)
+    assert (await other.load(ada)).is_erased
+    assert not (await other.load(bob)).is_erased
 
 
 # --- master key -----------------------------------------------------------------------------------------------

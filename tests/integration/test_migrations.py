@@ -9,10 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from eventsourcing.postgres import PostgresFactory
 from psycopg.conninfo import conninfo_to_dict
 
-from infra import migrate
+from infra import migrate, schema
 from tests.support.databases import PostgresServer
 from tests.support.processes import ROOT
 
@@ -91,11 +93,11 @@ def test_the_library_finds_nothing_to_change(database_url: str) -> None:
 
 
 def test_up_and_down_and_up_again_is_the_same_schema(empty_database_url: str) -> None:
-    assert migrate.current_revision(empty_database_url) is None
+    assert schema.current_revision(empty_database_url) is None
     empty = catalog(empty_database_url)
     migrate.upgrade(empty_database_url)
     migrated = catalog(empty_database_url)
-    assert migrate.current_revision(empty_database_url) == migrate.head_revision()
+    assert schema.current_revision(empty_database_url) == schema.head_revision()
     migrate.downgrade(empty_database_url)
     left = catalog(empty_database_url)
     assert {row[0] for row in left["relations"]} - {row[0] for row in empty["relations"]} == {
@@ -111,7 +113,7 @@ def test_processes_may_migrate_at_once(empty_database_url: str) -> None:
     code = f"from infra.migrate import upgrade; upgrade({empty_database_url!r})"
     processes = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(3)]
     assert [process.wait() for process in processes] == [0, 0, 0]
-    assert migrate.current_revision(empty_database_url) == migrate.head_revision()
+    assert schema.current_revision(empty_database_url) == schema.head_revision()
 
 
 def test_every_shard_has_its_log(database_url: str) -> None:
@@ -120,3 +122,9 @@ def test_every_shard_has_its_log(database_url: str) -> None:
         logs = connection.execute("SELECT log, generation IS NOT NULL FROM logs").fetchall()
     assert shards == [(f"{shard:02d}", 0) for shard in range(64)]
     assert logs == [(0, True)]
+
+
+def test_the_newest_step_by_name_is_the_last_one_of_alembic() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    assert schema.head_revision() == ScriptDirectory.from_config(config).get_current_head()

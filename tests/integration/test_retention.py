@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from cli.retention import make_retention
 from commands.conversations import DeleteConversation
 from commands.messages import PostMessage
 from commands.notes import AddNote, DeleteNote
@@ -14,20 +15,9 @@ from domain.events import MessageReceived
 from domain.values import REDACTED
 from infra.settings import Settings
 from infra.tracking import Tracking
-from infra.work import PostgresSegments
-from workers.retention import TRACKING_NAME, Retention
+from workers.retention import TRACKING_NAME
 
 pytestmark = pytest.mark.anyio
-
-
-def retention_of(side: WriteSide) -> Retention:
-    return Retention(
-        log=side.log,
-        keyring=side.keyring,
-        tracking=Tracking(side.queries, TRACKING_NAME),
-        segments=PostgresSegments(side.queries),
-        segment_seconds=60,
-    )
 
 
 async def until_noted(side: WriteSide, position: int) -> None:
@@ -43,7 +33,7 @@ async def test_what_was_deleted_is_unreadable_in_the_log_after_the_sweep(setting
         await side.handler.handle(user_id, AddNote(note_id="n", note_ref="n_1", text="secret too"))
         await side.handler.handle(user_id, DeleteConversation(conversation_ref="c_1"))
         await side.handler.handle(user_id, DeleteNote(note_id="n", note_ref="n_1"))
-        sweep = asyncio.create_task(retention_of(side).run())
+        sweep = asyncio.create_task(make_retention(side).run())
         async with asyncio.timeout(20):
             await until_noted(side, await side.log.last_position())
         sweep.cancel()
@@ -59,7 +49,7 @@ async def test_a_page_that_was_swept_before_a_crash_is_swept_again_without_harm(
         await side.handler.handle(user_id, AddNote(note_id="n", note_ref="n_1", text="x"))
         await side.handler.handle(user_id, DeleteNote(note_id="n", note_ref="n_1"))
         page = await side.log.read_log(after=0)
-        retention = retention_of(side)
+        retention = make_retention(side)
         assert [await retention.sweep(page), await retention.sweep(page)] == [1, 1]
         # A fresh process folds the stream although its text is gone.
         async with open_write_side(settings, "other") as other:

@@ -30,7 +30,7 @@ TEXTS = ("a", "word ", "\r\n\n", "data: x\n\n", "\0", "😀é", "e\u0301", "\u20
 # How often each step is drawn. A reply must live long enough to be seen half written, at one process and the other.
 WEIGHTS = (
     "say 3, start 4, write 14, card 1, act 2, save 3, task 1,"
-    "complete 1, fail 1, take_over 1, stop 1, delete 1, regenerate 1, restart 1,"
+    "remind 2, complete 1, fail 1, take_over 1, stop 1, delete 1, regenerate 1, restart 1,"
     "facts 7, chunk 12, lose 2, twice 1, all 2, tick 4, turn 4, settle 6, connect 6, cut 4, bus 2, wipe 3"
 )
 STEPS = tuple(word for each in WEIGHTS.split(",") for word in each.split()[:1] * int(each.split()[1]))
@@ -130,6 +130,8 @@ class Run:
                 world.history.do(CreateTask(task=Task(title="t")))
             case "wipe":
                 world.wipe_bus()
+            case "remind":
+                world.history.remind()
 
     async def _deliver(self, kind: str, number: int, process: Process) -> None:
         match kind:
@@ -206,7 +208,7 @@ async def play(steps: list[tuple[str, int]]) -> None:
     # One client is there from the beginning, and must see everything.
     run.clients[0].reducer.cursor, run.clients[0].began_at = "g1.0", 0
     run.clients[0].connect(world.processes[0])
-    world.history.say("hello")
+    world.history.opt_in().say("hello")
     world.start()
     for kind, number in steps:
         await run.step(kind, number)

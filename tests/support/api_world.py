@@ -20,7 +20,7 @@ from api.app import OpenApi, open_api
 from api.server import Server, server_config
 from cli.worker import open_worker
 from domain.events import Fact
-from domain.ports import ModelEvent, ModelRequest, TextDelta
+from domain.ports import ModelEvent, ModelRequest, SpeechToText, TextDelta, TextToSpeech
 from infra.clock import SystemClock
 from infra.dev_tokens import make_token
 from infra.ids import SeededIds, new_id
@@ -199,12 +199,19 @@ def world_settings(database_url: str, nats_url: str, data_dir: Any, **changes: A
 
 
 @asynccontextmanager
-async def open_world(settings: Settings, *, apis: int = 2, answers: bool = True) -> AsyncIterator[ApiWorld]:
+async def open_world(
+    settings: Settings,
+    *,
+    apis: int = 2,
+    answers: bool = True,
+    ears: SpeechToText | None = None,
+    voice: TextToSpeech | None = None,
+) -> AsyncIterator[ApiWorld]:
     """`answers`: whether a worker runs. Views are always kept."""
     async with AsyncExitStack() as stack:
         world = ApiWorld(settings, WaitingModel())
         for _ in range(apis):
-            opened = await stack.enter_async_context(open_api(settings))
+            opened = await stack.enter_async_context(open_api(settings, ears=ears))
             world.apps.append(opened)
             world.servers.append(await stack.enter_async_context(serving(opened)))
         side = world.apps[0].side
@@ -213,7 +220,9 @@ async def open_world(settings: Settings, *, apis: int = 2, answers: bool = True)
         stack.push_async_callback(_cancelled, asyncio.create_task(projector.run()))
         if answers:
             stop = asyncio.Event()
-            consumer, _ = await stack.enter_async_context(open_worker(settings, world.model, stop))
+            consumer, _ = await stack.enter_async_context(
+                open_worker(settings, world.model, stop, ears=ears, voice=voice)
+            )
             stack.push_async_callback(consumer.drain, 0.0)
         for server in world.servers:
             world.clients.append(await stack.enter_async_context(world.client_of(server)))

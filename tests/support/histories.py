@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -13,22 +14,25 @@ from commands.calendar import ImportCalendar, RemoveCalendarEvent, SetCalendarEv
 from commands.context import CommandContext, Limits, event_id
 from commands.conversations import ChangeConversation, DeleteConversation
 from commands.decide import Command, decide
+from commands.erasure import EraseUser
 from commands.foreign_events import entry_of
 from commands.memory import ForgetMemory, PinMemory
 from commands.messages import PostMessage, RegenerateReply, StopReply
 from commands.notes import AddNote, DeleteNote
 from commands.plans import SetPlan
 from commands.preferences import SetPreference
+from commands.reminders import FireReminder
 from commands.replies import CompleteReply, Ending, EndReplyByTakeover, FailReply, StartReply
 from commands.sessions import CloseSession, OpenSession
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask
+from commands.wishes import FireWish
 from domain.brain import EMPTY_BRAIN, Brain
 from domain.errors import DomainError
-from domain.events import ActionCreated, ActionResolved, BrainEvent, Fact, Meta, UserErased
+from domain.events import ActionCreated, ActionResolved, BrainEvent, Fact, Meta
 from domain.evolve import evolve, sealing_key
 from domain.foreign_calendar import ForeignEvent
 from domain.ports import StoredEvent
-from domain.values import CalendarEntry, ModelUsage, Plan, Task
+from domain.values import CalendarEntry, ModelUsage, Origin, Plan, Task
 from infra import codec
 
 START_MS = 1_763_546_400_000  # 2025-11-19T10:00:00Z
@@ -75,7 +79,7 @@ class History:
 
     def do(self, *commands: Command) -> History:
         for command in commands:
-            context = self._context()
+            context = self._context("schedule" if isinstance(command, FireReminder | FireWish) else "user")
             try:
                 self._keep(decide(command, self.brain, context), context)
             except DomainError:
@@ -88,14 +92,15 @@ class History:
         return self
 
     def erase(self) -> History:
-        return self.record(UserErased())
+        return self.do(EraseUser())
 
-    def _context(self) -> CommandContext:
+    def _context(self, origin: Origin = "user") -> CommandContext:
         self.commands += 1
         return CommandContext(
             user_id=self.user_id,
             command_id=f"c-{self.commands}",
             now_ms=self.now_ms,
+            origin=origin,
             limits=Limits(messages_per_minute=0, tokens_per_day=0),
         )
 
@@ -107,7 +112,7 @@ class History:
                 command_id=context.command_id,
                 causation_id=context.command_id,
                 correlation_id=context.command_id,
-                origin="user",
+                origin=context.origin,
                 at_ms=context.now_ms,
                 end_version=end,
                 key_id=sealing_key(self.brain, event, self.keys.user_key_id),
@@ -160,6 +165,21 @@ class History:
         reply = self.brain.replies[self.brain.queue[0]]
         return self.do(CompleteReply(reply_id=reply.ref.reply_id, attempt=reply.attempt, ending=ending(text)))
 
+    def opt_in(self) -> History:
+        """To reminders as messages."""
+        value = {"reminders": "message"}
+        return self.do(SetPreference(key="notifications", preference_ref="p_notifications", value=value))
+
+    def remind(self) -> History:
+        """A task is made that is due right now, and its reminder fires."""
+        due = datetime.fromtimestamp(self.now_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M")
+        known = set(self.brain.tasks)
+        self.do(CreateTask(task=Task(title="due", due=due)))
+        task_id = next(iter(set(self.brain.tasks) - known))
+        due_at_ms = self.brain.tasks[task_id].remind_at_ms
+        assert due_at_ms is not None
+        return self.do(FireReminder(task_id=task_id, due_at_ms=due_at_ms, conversation_ref="c_main"))
+
 
 def ending(text: str = "hi") -> Ending:
     return Ending(text=text, usage=ModelUsage(input_tokens=7, output_tokens=5))
@@ -186,7 +206,7 @@ def resolved(history: History) -> ActionResolved:
 KINDS = (
     *("say", "say", "say", "start", "start", "complete", "complete", "fail", "stop", "regenerate", "take_over"),
     *("act", "create", "update", "finish", "reopen", "drop", "pin", "forget", "note", "unnote", "prefer", "plan"),
-    *("meet", "move_meeting", "cancel_meeting", "import"),
+    *("meet", "move_meeting", "cancel_meeting", "import", "due", "remind", "remind", "notify", "wish"),
     *("open", "close", "rename", "archive", "restore", "delete", "wait"),
 )
 
@@ -198,7 +218,7 @@ def random_step(history: History, choose: random.Random) -> None:
         history.now_ms += choose.choice([0, 1, 1_000, 86_400_000])
         return
     command = _chat_command(history, kind, choose) or _object_command(history, kind, choose)
-    command = command or _calendar_command(history, kind, choose)
+    command = command or _calendar_command(history, kind, choose) or _due_command(history, kind, choose)
     if command is not None:
         history.do(command)
 
@@ -307,6 +327,28 @@ def imported_entry(uid: str, title: str) -> CalendarEntry:
     return entry_of(
         ForeignEvent(uid=uid, title=title, start=start, end=end, recurrence="FREQ=DAILY;COUNT=3"), (), "UTC"
     )
+
+
+def _due_command(history: History, kind: str, choose: random.Random) -> Command | None:
+    brain = history.brain
+    match kind:
+        case "due":
+            minutes = choose.choice([-60, 0, 1, 1_440])
+            due = datetime.fromtimestamp(history.now_ms / 1000 + minutes * 60, UTC).strftime("%Y-%m-%dT%H:%M")
+            recurrence = choose.choice([None, "FREQ=DAILY"])
+            return CreateTask(task=Task(title="due", due=due, recurrence=recurrence))
+        case "remind":
+            armed = {task_id: known.remind_at_ms or 0 for task_id, known in brain.tasks.items() if known.remind_at_ms}
+            task_id = _any(armed, choose)
+            return FireReminder(task_id=task_id, due_at_ms=armed.get(task_id, 0), conversation_ref="c_main")
+        case "notify":
+            hour = choose.choice([None, "08:00", "20:00"])
+            value = {"reminders": choose.choice(["none", "message"]), "dailySummary": hour}
+            return SetPreference(key="notifications", preference_ref="p_notifications", value=value)
+        case "wish":
+            at_ms = brain.wishes.get("daily_summary", 0)
+            return FireWish(wish="daily_summary", at_ms=at_ms, conversation_ref="c_main")
+    return None
 
 
 def _any(known: object, choose: random.Random) -> str:

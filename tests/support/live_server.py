@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,10 +22,13 @@ from api.server import Server, server_config
 from api.stream import StreamEndpoint, stream_route
 from api.token_keys import secret_key
 from api.tokens import ClaimRules, Principal
+from api.voice_desk import VoiceDesk
 from domain.errors import NotFound
 from domain.values import Json
+from infra.audio_store import AudioStore
 from infra.clock import SystemClock
 from infra.ids import SeededIds
+from infra.speech.none import NoSpeechToText
 from tests.support.echo_app import SECRET, OneTicket
 from tests.support.echo_app import token as token_of_test
 from tests.support.live_world import USER, Process, World
@@ -99,7 +103,9 @@ async def live_server(**options: Any) -> AsyncIterator[LiveServer]:
         return USER if principal.sub == "u1" else "08/somebody-else"
 
     stream = StreamEndpoint(process.registry, user_id_of)
-    realtime = RealtimeEndpoint(process.registry, user_id_of, commands, world.clock)
+    # Nobody listens here, and a socket stores no audio.
+    desk = VoiceDesk(AudioStore(Path(), bytes(32), world.clock), NoSpeechToText(), can_speak=False)
+    realtime = RealtimeEndpoint(process.registry, user_id_of, commands, world.clock, desk)
     routes = Router("/api/v1", route_handlers=[stream_route(stream), realtime.route()])
     tickets = OneTicket()
     tickets.waiting = {"good-ticket": Principal("", "u1", FAR)}

@@ -6,6 +6,7 @@ Nothing reaches a process by itself: a test hands out each fact and each chunk, 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -45,6 +46,7 @@ class World:
     clock: ManualClock = field(default_factory=ManualClock)
     log_away: bool = False
     presence: list[tuple[str, bool]] = field(default_factory=list)
+    beats: list[list[str]] = field(default_factory=list)
     looks: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -146,6 +148,9 @@ class World:
 
     async def seen(self, user_id: str, session_id: str, active: bool) -> None:
         self.presence.append((session_id, active))
+
+    async def beat(self, sessions: Sequence[tuple[str, str]]) -> None:
+        self.beats.append([session_id for _, session_id in sessions])
 
     def _check_log(self) -> None:
         if self.log_away:

@@ -38,6 +38,7 @@ from tests.support.waiting import until
 from workers.consumer import Consumer
 from workers.desk import Desk
 from workers.token_stream import TokenPublisher
+from workers.tools.flights import FlightsInMemory
 
 NOW_MS = 1_763_546_400_000  # Wednesday 2025-11-19 10:00 UTC
 
@@ -131,6 +132,7 @@ class World:
     handler: Any = None
     consumers: list[Consumer] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    flights: Any = None  # found at any time of the clock, as our own timetable has them
     heard: list[str] = field(default_factory=list)  # for each chunk that a client got, its reply
 
     def new_handler(self) -> tuple[CommandHandler, FactFeed]:
@@ -153,6 +155,7 @@ class World:
             segments=segments,
             bus=self.bus,
             model=model,
+            flights=self.flights,
             clock=self.clock,
             settings=settings,
             owner=owner,
@@ -235,10 +238,12 @@ class World:
         assert len(ends) == 1
         return ends[0]
 
-    async def chunks(self, reply_id: str) -> list[TokenChunk]:
+    async def chunks(self, reply_id: str, *, progress: bool = False) -> list[TokenChunk]:
+        """Entries of the reply; or what was said about what is being done."""
         keys = await self.keyring.load(self.user_id)
         entries = await self.bus.read_tokens(self.user_id, reply_id)
-        return [chunk for entry in entries if (chunk := decode_chunk(self.user_id, reply_id, entry, keys))]
+        read = [chunk for entry in entries if (chunk := decode_chunk(self.user_id, reply_id, entry, keys))]
+        return [chunk for chunk in read if (chunk.progress is not None) == progress]
 
     async def published(self, reply_id: str, attempt: int) -> str:
         """The text that clients got of an attempt; its numbering is checked on the way."""
@@ -265,6 +270,7 @@ async def open_world(**changes: Any) -> AsyncIterator[World]:
     log = MemoryEventLog(database)
     keyring = Keyring(MemoryKeyStore(database), bytes(32), monotonic=clock.monotonic)
     world = World(Settings(**changes), clock, database, MemoryBus(), log, keyring)
+    world.flights = FlightsInMemory(clock)
     world.user_id = await keyring.ensure_user("issuer", "sub")
     await world.bus.subscribe_tokens(world.user_id, lambda reply_id, entry: world.heard.append(reply_id))
     world.handler, feed = world.new_handler()

@@ -20,6 +20,7 @@ from domain.events import (
     TaskCreated,
     TaskDeleted,
     TaskUpdated,
+    WishScheduled,
 )
 from domain.values import REDACTED, Memory, Task
 from workers.confirmations import confirmation, sorry
@@ -136,6 +137,34 @@ CREATED = TaskCreated(
                 PreferenceSet(preference_ref="r", content=Preference(key="timezone", value="Europe/Berlin")),
             ),
             "Done: timezone is now Europe/Berlin.",
+        ),
+        (
+            done(
+                "set_preference",
+                {},
+                PreferenceSet(
+                    preference_ref="r",
+                    content=Preference(key="notifications", value={"reminders": "message", "dailySummary": "08:00"}),
+                ),
+                WishScheduled(wish="daily_summary", at_ms=1),
+            ),
+            "Your daily summary comes at 08:00, and reminders come as messages.",
+        ),
+        (
+            done(
+                "set_preference",
+                {},
+                PreferenceSet(preference_ref="r", content=Preference(key="notifications", value={})),
+            ),
+            "You get no daily summary, and reminders come without messages.",
+        ),
+        (
+            done(
+                "set_preference",
+                {},
+                PreferenceSet(preference_ref="r", content=Preference(key="travel", value={"homeAirport": "JFK"})),
+            ),
+            'Done: travel is now {"homeAirport": "JFK"}.',
         ),
         (done("pin_memory", {}), "Nothing had to change: it is so already."),
         (done("create_task", {}, status="refused", reason="At most 10."), "I could not do that: At most 10."),

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commands.deeds import Setting, read_call
+from commands.deeds import read_call
 from commands.phrases import When
+from commands.setting import Setting
 from domain.brain import Brain
 from domain.ports import ToolCall
 from tests.unit.commands.phrase_tables import ENGLISH, NOT_UNDERSTOOD
@@ -25,7 +26,7 @@ NOW = datetime(2025, 11, 19, 10, 0)
 
 
 def setting(*, is_month_first: bool = True) -> Setting:
-    return Setting(brain=Brain(), message_id="m_1", now=NOW, preference_ref=str, is_month_first=is_month_first)
+    return Setting(brain=Brain(), message_id="m_1", now=NOW, ref=lambda kind, text: text, is_month_first=is_month_first)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +123,10 @@ def test_the_library_is_not_loaded_for_what_the_grammar_knows() -> None:
     code = """
 import asyncio, sys
 from datetime import datetime
-from commands.deeds import Setting
+from commands.setting import Setting
 from domain.brain import Brain
 from workers.dates import resolve
-setting = Setting(brain=Brain(), message_id="m", now=datetime(2025, 11, 19, 10), preference_ref=str)
+setting = Setting(brain=Brain(), message_id="m", now=datetime(2025, 11, 19, 10), ref=lambda kind, text: text)
 for phrase in sys.argv[1:]:
     assert asyncio.run(resolve(phrase, setting)) is not None
 assert "dateparser" not in sys.modules

@@ -80,3 +80,23 @@ async def test_a_follower_that_joins_between_two_reads_of_the_shared_reader_skip
         further.set()
         assert (await joined)[0] == 6
     await tail.aclose()
+
+
+@pytest.mark.parametrize(("gather_seconds", "pages"), [(0.0, [[1], [2]]), (0.5, [[1, 2]])])
+async def test_commits_within_the_time_to_gather_are_one_read(gather_seconds: float, pages: list[list[int]]) -> None:
+    log = SlowLog()
+    tail = LogTail(log.read, log.last_position, log.listen, poll_seconds=60.0, gather_seconds=gather_seconds)
+    async with aclosing(tail.pages(0)) as following:
+        first = asyncio.ensure_future(anext(following))
+        await until(lambda: len(log.reads) == 2)  # it has joined, and the shared reader has looked once
+        log.head = 1
+        tail.poke()
+        for _ in range(10):
+            await asyncio.sleep(0)  # turns of the loop, in which an eager reader would have read
+        log.head = 2
+        tail.poke()
+        found = [[event.position for event in await first]]
+        while found[-1][-1] < 2:
+            found.append([event.position for event in await anext(following)])
+        assert found == pages
+    await tail.aclose()

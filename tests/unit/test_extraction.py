@@ -20,8 +20,9 @@ from workers.extraction import (
     repair_request,
     repair_schema,
 )
-from workers.intents import TOOLS, wants_action
+from workers.intents import wants_action
 from workers.llm.tokens import estimate_prompt_tokens
+from workers.tool_specs import TOOLS
 
 CREATE, *_ = TOOLS
 TALK = [
@@ -69,7 +70,6 @@ def test_words_that_ask_for_an_action_name_its_kind(text: str, kinds: set[str]) 
         "What's on my agenda today?",
         "Plan my day",
         "Summarize my week",
-        "Find me flights to Boston next week",
         "What did you remind me of?",
         "Remind me what we said about Boston",
         "Do you remember my airport?",
@@ -123,7 +123,7 @@ def test_question_and_answer_fit_into_what_is_left(tokens_max: int) -> None:
             assert estimate_prompt_tokens(request) + request.max_tokens <= tokens_max
             assert request.messages[-1] == TALK[-1]
         else:
-            assert tokens_max < 400
+            assert tokens_max < 600
 
 
 def test_a_question_for_arguments_says_what_was_wrong() -> None:

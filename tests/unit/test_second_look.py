@@ -16,7 +16,7 @@ from tests.support.waiting import until
 from tests.support.worker_world import ScriptedModel, Step, World, failure, open_world, tool_call
 from workers.confirmations import NOT_OFFERED
 from workers.extraction import extraction_schema, repair_schema
-from workers.intents import TOOLS
+from workers.tool_specs import TOOLS
 
 REMIND = "Remind me to call John"
 JOHN_ARGUMENTS = '{"title": "call John", "priority": "high"}'

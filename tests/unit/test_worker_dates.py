@@ -31,7 +31,7 @@ async def test_the_resolved_date_is_repeated_with_what_is_special_about_it(
     async with open_world() as world:
         await world.handle(SetPreference(key="timezone", preference_ref="r1", value="Europe/Berlin"))
         await world.handle(SetPreference(key="locale", preference_ref="r2", value="en-GB"))
-        reply_id = await world.post("Remind me")
+        reply_id = await world.post("Remind me to call John")
         await world.serve(await world.worker(ScriptedModel([remind(phrase)])))
         (created,) = await world.events(TaskCreated)
         assert created.content.due == due

@@ -208,7 +208,7 @@ async def test_another_worker_answers_anew_what_a_dead_one_left() -> None:
 
 async def test_actions_of_a_dead_attempt_are_told_again_and_not_done_again() -> None:
     async with open_world() as world:
-        reply_id = await world.post("Remind me to call John on Friday at 5")
+        reply_id = await world.post("Remind me to call John on Friday at 5 and to buy milk")
         await world.dies_while_speaking([JOHN])
         second = tool_call("create_task", '{"title": "buy milk"}')
         model = ScriptedModel([tool_call("create_task", '{"title": "Call John"}'), second])

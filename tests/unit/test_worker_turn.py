@@ -83,7 +83,7 @@ async def test_an_action_is_proposed_committed_and_then_confirmed() -> None:
 async def test_what_a_model_cannot_say_right_is_not_done_and_said_honestly() -> None:
     async with open_world() as world:
         model = ScriptedModel([tool_call("create_task", '{"title": 7}'), tool_call("fly_to_the_moon", "{}")])
-        reply_id = await world.post("Do something")
+        reply_id = await world.post("Add a task")
         await world.serve(await world.worker(model))
         text = (await world.ending(reply_id)).content.text
         assert text.count("nothing was done") == 2
@@ -203,7 +203,7 @@ async def test_the_prompt_can_be_built_again_byte_for_byte_from_its_manifest() -
         pin = tool_call("pin_memory", '{"key": "favourite airport", "value": "JFK"}')
         model = ScriptedModel([pin, JOHN], ["Friday."])
         consumer = await world.worker(model)
-        await world.post("Remember that, and remind me of John")
+        await world.post("Remember that my favourite airport is JFK, and remind me to call John")
         await world.serve(consumer)
         reply_id = await world.post("When do I call John?")
         await world.serve(consumer)

@@ -3,6 +3,9 @@
 It knows these tools, and calls those of them that the request offers, with the arguments that their schema names:
 
     create_task      title, due_text        complete_task   title
+    create_event     title, start_text      update_event    event, start_text
+    delete_event     event                  select_flight   which
+    find_flights     destination, origin, departure_text, return_text, passengers, cabin, stops_max
     update_task      title, due_text or new_title           delete_task   title
     pin_memory       type, key, value       forget_memory   key
     set_preference   key, value
@@ -21,7 +24,9 @@ import msgspec
 
 from domain.ports import JsonAnswer, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
 from domain.values import Json, ModelUsage
-from workers.llm.offline_answers import answer_to
+from workers.flight_words import spoken
+from workers.llm.offline_answers import answer_to, sections_of
+from workers.llm.offline_days import plan_json
 from workers.llm.offline_intents import Wish, calls_for, wishes_of
 from workers.llm.policy import failure
 from workers.llm.tokens import estimate_prompt_tokens, estimate_tokens
@@ -51,7 +56,7 @@ class OfflineModel:
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         prompt_tokens = self._prompt_tokens(request)
         message = _last_user_text(request)
-        wishes = wishes_of(message)
+        wishes = wishes_of(_meant(request))
         calls = calls_for(wishes, request.tools)
         text = _text_for(wishes, calls, message, request)
         words, whole = _fitting(text, request.max_tokens)
@@ -66,10 +71,11 @@ class OfflineModel:
         yield ModelFinished(("tool_calls" if calls else "stop") if whole else "length", usage)
 
     async def complete_json(self, request: ModelRequest, schema: Mapping[str, Json]) -> JsonAnswer:
-        """It knows two shapes: `{"actions": [{"name", "arguments"}]}` with the names that the schema lists, and the
-        arguments of one tool. Raises `bad_answer` for another, and where the message has nothing to fill it with."""
+        """It knows four shapes: `{"actions": [{"name", "arguments"}]}` with the names that the schema lists, the
+        arguments of one tool, a plan (`priorities`, `todos`, `notes`), and a `ranking`, to which it has nothing to add.
+        Raises `bad_answer` for another, and where the message has nothing to fill it with."""
         prompt_tokens = self._prompt_tokens(request)
-        answer = _json_for(wishes_of(_last_user_text(request)), schema.get("properties", {}))
+        answer = _json_for(request, schema.get("properties", {}))
         text = msgspec.json.encode(answer).decode()
         output_tokens = min(estimate_tokens(text), request.max_tokens)
         return JsonAnswer(text, ModelUsage(input_tokens=prompt_tokens, output_tokens=output_tokens, estimated=True))
@@ -91,8 +97,19 @@ def _last_user_text(request: ModelRequest) -> str:
     return next((message.content for message in reversed(request.messages) if message.role == "user"), "")
 
 
-def _json_for(wishes: Sequence[Wish], properties: Mapping[str, Json]) -> dict[str, Json]:
+def _meant(request: ModelRequest) -> str:
+    """The last message, with what was asked for before where it answers a question about flights."""
+    talk = [(message.role, message.content) for message in request.messages if message.role in ("user", "assistant")]
+    return spoken(talk) if talk else ""
+
+
+def _json_for(request: ModelRequest, properties: Mapping[str, Json]) -> dict[str, Json]:
+    wishes = wishes_of(_meant(request))
     match properties:
+        case {"priorities": _, "todos": _}:
+            return plan_json(sections_of(request.messages), LABEL)
+        case {"ranking": _}:
+            return {"ranking": []}
         case {"actions": {"items": {"properties": {"name": {"enum": names}}}}}:
             return {
                 "actions": [{"name": wish.tool, "arguments": wish.arguments} for wish in wishes if wish.tool in names]

@@ -97,7 +97,12 @@ def _section(sections: Mapping[str, list[str]], *words: str) -> list[str]:
 
 
 def _agenda(sections: Mapping[str, list[str]]) -> str:
-    events, tasks = _section(sections, "calendar", "agenda", "event"), _section(sections, "task")
+    agenda = _section(sections, "agenda")
+    if agenda:
+        return f"{_agenda_title(sections)}:\n{_lines(agenda)}"
+    if any(heading.startswith("agenda") for heading in sections):
+        return f"{_agenda_title(sections)}: nothing."
+    events, tasks = _section(sections, "calendar", "event"), _section(sections, "task")
     if not events and not tasks:
         return "There is nothing on your agenda: no events and no open tasks."
     parts = []
@@ -106,6 +111,11 @@ def _agenda(sections: Mapping[str, list[str]]) -> str:
     if tasks:
         parts.append("Open tasks:\n" + _lines(tasks))
     return "\n\n".join(parts)
+
+
+def _agenda_title(sections: Mapping[str, list[str]]) -> str:
+    heading = next(heading for heading in sections if heading.startswith("agenda"))
+    return f"Your {heading.replace('agenda of', 'agenda for')}"
 
 
 def _plan(sections: Mapping[str, list[str]]) -> str:
@@ -131,10 +141,14 @@ def _summary(sections: Mapping[str, list[str]], messages: Sequence[PromptMessage
     said = sum(1 for message in messages if message.role == "user") - 1
     counts = f"{_number(len(tasks), 'open task')}, {_number(len(events), 'event')}, {_number(said, 'earlier message')}"
     parts = [f"In short: {counts}."]
+    if completed := _section(sections, "completed"):
+        parts.append("Completed:\n" + _lines(completed))
     if events:
         parts.append("Calendar:\n" + _lines(events))
     if tasks:
         parts.append("Open tasks:\n" + _lines(tasks))
+    if topics := _section(sections, "topics"):
+        parts.append("You wrote about:\n" + _lines(topics))
     return "\n\n".join(parts)
 
 

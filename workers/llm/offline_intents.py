@@ -14,6 +14,9 @@ import msgspec
 
 from domain import limits
 from domain.ports import ToolCall, ToolSpec
+from workers.flight_words import flight_arguments
+from workers.intents import wants_action
+from workers.llm.offline_days import event_wish
 from workers.llm.offline_times import WHEN, pattern, split_leading_when, split_when
 
 WISHES_MAX = limits.ACTIONS_PER_MESSAGE_MAX
@@ -64,6 +67,14 @@ def _without_thanks(sentence: str) -> str:
 
 
 def _wish_of(sentence: str) -> Wish | None:
+    asks = wants_action(sentence)
+    bare = _POLITENESS.sub("", sentence, count=1)
+    if "select_flight" in asks:
+        return Wish("select_flight", {"which": _squeeze(bare).rstrip(".!?")})
+    if "find_flights" in asks:
+        return Wish("find_flights", flight_arguments(sentence))
+    if (event := event_wish(bare)) is not None:
+        return Wish(*event)
     for rule, make in _RULES:
         match = rule.fullmatch(sentence)
         if match is not None:
@@ -176,6 +187,7 @@ _POLITE = (
     r"(?:(?:hey|hi|hello|ok|okay|so|and|also|then|please|can you|could you|would you|will you|i'd like you to"
     r"|i would like you to|i need you to|i want you to)[\s,!]+)*"
 )
+_POLITENESS = pattern(_POLITE)
 _TASK = r"(?:task|to-?do|reminder)"
 _THE_TASK = rf"(?:(?:the|my|this|that) )?(?:{_TASK} (?:to |about |called |named |for |: ?)?)?"
 _WHAT = r"(?P<what>\S.*)"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.problems import MEDIA_TYPE
-from tests.support.api_routes import BASE, INTERNAL, UNKNOWN, Owned, Route, good_body, own_objects, routes_of
+from tests.support.api_routes import BASE, SPECIAL, UNKNOWN, Owned, Route, good_body, own_objects, routes_of
 from tests.support.api_world import ApiWorld, User
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +52,7 @@ async def check_problem(answer: httpx.Response, statuses: set[int], what: str) -
 
 
 async def user_routes(world: ApiWorld) -> list[Route]:
-    return [route for name, route in (await routes_of(world)).items() if name not in INTERNAL]
+    return [route for name, route in (await routes_of(world)).items() if name not in SPECIAL]
 
 
 async def known_user(world: ApiWorld) -> tuple[User, Owned]:
@@ -226,7 +226,16 @@ async def test_a_method_that_a_route_does_not_take_is_405_with_those_that_it_tak
         taken.setdefault(route.path, set()).add(route.method)
     for path, methods in taken.items():
         filled = path
-        for name in ("message_id", "session_id", "task_id", "memory_id", "note_id", "conversation_id", "key"):
+        for name in (
+            "message_id",
+            "session_id",
+            "task_id",
+            "memory_id",
+            "note_id",
+            "conversation_id",
+            "event_id",
+            "key",
+        ):
             filled = filled.replace("{" + name + "}", "x")
         allow = sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
         for method in (*(set(METHODS) - methods), "TRACE", "PROPFIND"):

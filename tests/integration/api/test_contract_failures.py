@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from domain.errors import Unavailable
-from tests.support.api_routes import INTERNAL, good_body, own_objects, routes_of
+from tests.support.api_routes import SPECIAL, good_body, own_objects, routes_of
 from tests.support.api_world import ApiWorld
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,7 @@ async def test_every_route_fails_closed(
     user = world.user()
     owned = await own_objects(user)
     head = await user.head()
-    routes = [route for route in (await routes_of(world)).values() if route.operation not in INTERNAL]
+    routes = [route for route in (await routes_of(world)).values() if route.operation not in SPECIAL]
     keyring = world.apps[0].side.keyring
     load = type(keyring).load
 

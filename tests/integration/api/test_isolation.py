@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from infra.dev_tokens import make_token
-from tests.support.api_routes import UNKNOWN, Owned, Route, good_body, own_objects, routes_of
+from tests.support.api_routes import SPECIAL, UNKNOWN, Owned, Route, good_body, own_objects, routes_of
 from tests.support.api_world import SERVICE_TOKEN, ApiWorld, User
 from tests.support.eventually import eventually
 from tests.support.sse_reader import read_events
@@ -65,7 +65,7 @@ async def listen(user: User, heard: Heard, ready: asyncio.Event) -> None:
 async def test_whatever_a_user_asks_for_holds_nothing_of_another(
     world: ApiWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    routes = [route for name, route in (await routes_of(world)).items() if name != "completeReply"]
+    routes = [route for name, route in (await routes_of(world)).items() if name not in SPECIAL]
     users = [world.user() for _ in WORDS]
     owned = [await own_objects(user, word) for user, word in zip(users, WORDS, strict=True)]
     heard = [Heard(word) for word in WORDS]

@@ -153,7 +153,7 @@ async def test_preferences_are_set_and_listed_as_one_object(world: ApiWorld) -> 
     values: dict[str, Any] = {
         "workHours": "09:00-17:00",
         "timezone": "America/New_York",
-        "notifications": {"email": False},
+        "notifications": {"reminders": "none"},
         "travel": {"cabin": "economy"},
         "theme.dark": True,
         "numbers": [1, 2.5, None, {"deep": ["x"]}],

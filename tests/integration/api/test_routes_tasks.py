@@ -42,6 +42,7 @@ async def test_a_task_is_created_as_the_first_description_says(world: ApiWorld) 
         "notes": None,
         "assignee": None,
         "createdFrom": None,
+        "remindedAt": None,
         "version": 1,
     }
 

@@ -10,16 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.deeds import ARGUMENTS, NotUnderstood, Proposal, Setting, due_phrase, read_arguments, read_call
+from commands.arguments import ARGUMENTS, NotUnderstood, read_arguments
+from commands.deeds import phrases_of, read_call
 from commands.json_text import first_object
 from commands.memory import ForgetMemory, PinMemory
 from commands.phrases import When
 from commands.preferences import SetPreference
+from commands.setting import Proposal, Setting
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask
 from domain.brain import Brain, MemoryState, PreferenceState, TaskState
 from domain.ports import ToolCall
 from domain.values import Memory, Task
-from workers.intents import TOOLS
+from workers.tool_specs import TOOLS
 
 NOW = datetime(2025, 11, 19, 10, 0)  # a Wednesday
 
@@ -46,7 +48,7 @@ def brain() -> Brain:
 
 
 def read(name: str, arguments: str) -> Proposal:
-    setting = Setting(brain=brain(), message_id="m_1", now=NOW, preference_ref=lambda key: f"ref of {key}")
+    setting = Setting(brain=brain(), message_id="m_1", now=NOW, ref=lambda kind, text: f"ref of {text}")
     return read_call(ToolCall("c", name, arguments), setting)
 
 
@@ -120,16 +122,16 @@ def test_numeric_dates_are_read_by_the_users_language(
 ) -> None:
     known = {key: PreferenceState(key=key, value=value, version=1) for key, value in preferences.items()}
     now_ms = int(NOW.replace(tzinfo=UTC).timestamp() * 1000)
-    setting = Setting.at(now_ms, Brain(preferences=known), "m_1", str, language)
+    setting = Setting.at(now_ms, Brain(preferences=known), "m_1", lambda kind, text: text, language)
     call = ToolCall("c", "create_task", '{"title": "x", "due_text": "3/12"}')
     assert read_call(call, setting).payload["due"] == due
 
 
 def test_a_phrase_that_was_read_already_is_not_read_again() -> None:
     call = ToolCall("c", "create_task", '{"title": "x", "due_text": " demain  à 5"}')
-    assert due_phrase(call) == "demain à 5"
+    assert phrases_of(call) == ("demain à 5",)
     setting = Setting(
-        brain=Brain(), message_id="m_1", now=NOW, preference_ref=str, whens={"demain à 5": When("2025-11-20T17:00")}
+        brain=Brain(), message_id="m_1", now=NOW, ref=lambda kind, text: text, whens={"demain à 5": When("2025-11-20T17:00")}
     )
     assert read_call(call, setting).payload == {"title": "x", "due": "2025-11-20T17:00"}
 
@@ -144,7 +146,7 @@ def test_a_phrase_that_was_read_already_is_not_read_again() -> None:
     ],
 )
 def test_a_call_without_a_phrase_of_time_has_none(name: str, arguments: str) -> None:
-    assert due_phrase(ToolCall("c", name, arguments)) is None
+    assert phrases_of(ToolCall("c", name, arguments)) == ()
 
 
 def _update(task_id: str, **patch: str) -> UpdateTask:

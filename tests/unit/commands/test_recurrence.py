@@ -9,8 +9,8 @@ from dateutil.rrule import rrulestr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.recurrence import counted_down, next_day, parse_rule
 from domain.errors import Invalid
+from domain.recurrence import counted_down, next_day, parse_rule
 
 
 def following(text: str, day: str) -> str | None:

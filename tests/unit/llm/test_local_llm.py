@@ -15,8 +15,8 @@ from domain.ports import ModelError, ModelFinished, TextDelta
 from tests.support.llama_server import llama_server, missing
 from tests.support.models import CREATE_TASK, answer, asked, text_of
 from workers.extraction import Unreadable, extracted_calls, extraction_request, extraction_schema
-from workers.intents import TOOLS
 from workers.llm.openai import OpenAIModel
+from workers.tool_specs import TOOLS
 
 pytestmark = [
     pytest.mark.local_llm,

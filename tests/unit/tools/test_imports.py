@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent.parent
-BACKGROUND = ("calendar_sync", "travel_detection", "retention", "relay", "schedule")
+BACKGROUND = ("audio_sweep", "calendar_sync", "travel_detection", "retention", "relay", "schedule")
 HEAVY = ("mcp", "mcp_types", "httpx2", "airportsdata")
 
 

@@ -231,6 +231,33 @@ async def test_presence_follows_the_first_and_the_last_client_of_a_session(proce
     assert world.presence[-1] == (world.session_id, False)
 
 
+async def test_sessions_are_said_to_be_there_with_each_ping_as_long_as_they_have_a_client(
+    process: Process, world: World
+) -> None:
+    process.registry.ping()
+    await process.settle()
+    assert world.beats == [], "nobody is there"
+    first, second = await opened(process), await opened(process)
+    process.registry.ping()
+    await process.settle()
+    assert world.beats == [[world.session_id]]
+    await first.leave()
+    await second.leave()
+    process.registry.ping()
+    await process.settle()
+    assert world.beats == [[world.session_id]]
+
+
+async def test_who_was_erased_gets_a_last_frame_and_no_stream_any_more(process: Process, world: World) -> None:
+    connection = await opened(process)
+    world.history.erase()
+    process.give_all()
+    await until(lambda: "user.erased" in [event["event"] for event in connection.events()])
+    await until(lambda: not process.hub.clients)
+    with pytest.raises(Gone):
+        await opened(process)
+
+
 async def test_the_views_are_told_once_on_connect_and_once_for_many_facts(process: Process, world: World) -> None:
     connection = await opened(process)
     await until(lambda: "state.updated" in [event["event"] for event in connection.events()])

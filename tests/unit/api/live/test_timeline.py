@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from api.cursor import Place
-from api.timeline import HELD_CHUNKS_MAX, Sent, Timeline
+from api.timeline import HELD_CHUNKS_MAX, Sent, Timeline, step
 from commands.actions import RunAction
 from commands.conversations import DeleteConversation
 from commands.messages import StopReply
 from commands.tasks import CreateTask
+from domain.events import ReplyCompleted
 from domain.frames import TokenChunk
 from domain.values import Task
 from tests.support.live_world import GENERATION, World
@@ -169,6 +170,38 @@ def test_a_takeover_is_a_restart_and_then_the_whole_text() -> None:
     assert names(sent) == ["llm.restarted", "llm.token", "message.completed"]
     assert texts(sent) == ["whole answer"]
     assert [each for each in sent if each.frame.name == "message.progress"] == []
+
+
+def test_a_reminder_beside_a_running_reply_leaves_it_where_it_is() -> None:
+    live = Live()
+    live.world.history.opt_in()
+    live.facts()
+    live.take(live.world.write("one "))
+    place = live.timeline.place
+    live.world.history.remind()
+    sent = live.facts()
+    created = ["message.created", "message.created"]
+    assert names(sent) == ["task.created", *created, "llm.token", "message.completed", "reminder.due"]
+    assert texts(sent) == ["Reminder: due (10:00)."]
+    token, end = [each.cursor for each in sent if each.frame.name in ("llm.token", "message.completed")]
+    assert token is not None
+    assert end is not None
+    assert (token.place, token.ahead, token.needed_version) == (place, True, end.version)
+    assert (end.place, end.ahead) == (place, False)
+    assert texts(live.take(live.world.write("two"))) == ["two"]
+    assert live.timeline.moment().text == "one two"
+
+
+def test_a_client_that_was_cut_off_behind_a_reminders_text_is_not_sent_it_again() -> None:
+    live = Live()
+    live.world.history.opt_in().remind()
+    facts = live.world.history.facts
+    (end,) = [fact for fact in facts if isinstance(fact.event, ReplyCompleted)]
+    place = Place(live.reply_id, 1, 2, 8)
+    sent, after = step(GENERATION, place, end, ahead=True)
+    assert (names(sent), after) == (["message.completed"], place)
+    sent, after = step(GENERATION, place, end)
+    assert (names(sent), after) == (["llm.token", "message.completed"], place)
 
 
 def test_a_reply_that_never_started_ends_without_text() -> None:

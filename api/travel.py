@@ -1,0 +1,89 @@
+"""Trips over HTTP: what was found for them, and the selection of a flight. No route here calls a tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from litestar import Request, Response, get, post
+from litestar.params import FromPath
+
+from api.queries import answer_query
+from api.schemas import EmptyBody
+from api.services import User, caller, check_body_user, run
+from api.travel_answers import SelectionOut, SuggestionsOut
+from api.views import Views
+from commands.handle import Answer, Outcome
+from commands.travel import SelectFlight
+from domain.day_shapes import steps_json
+from domain.events import TaskCreated
+from domain.shapes import task_json
+from domain.values import REDACTED
+from projections.reading import Fetched
+from projections.travel_queries import fetch_trips
+
+
+@get(
+    "/travel/suggestions",
+    operation_id="listTravelSuggestions",
+    tags=["travel"],
+    opt={"query": ("min_version",), "answer": SuggestionsOut, "also": (304,)},
+)
+async def list_suggestions(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The trips that are not over, with the flights that were found when somebody asked for them in a chat."""
+
+    async def fetch(views: Views, user: User) -> Fetched:
+        brain = await views.side.states.load(user.user_id)
+        now = datetime.fromtimestamp(views.side.clock.user_now_ms() / 1000, ZoneInfo(brain.timezone))
+        return await fetch_trips(views.reader, user.user_id, today=now.date().isoformat())
+
+    return await answer_query(request, fetch, view="travel")
+
+
+@post(
+    "/travel/{workflow_id:str}/select/{flight_id:str}",
+    operation_id="selectFlight",
+    status_code=200,
+    opt={"body": EmptyBody, "answer": SelectionOut},
+    tags=["travel"],
+)
+async def select_offer(
+    request: Request[Any, Any, Any], workflow_id: FromPath[str], flight_id: FromPath[str]
+) -> Response[bytes]:
+    """Select a flight: it is recorded, its booking begins, and what is left to do becomes tasks. Nothing is paid.
+    409 for an offer that has expired."""
+    services, call, user = await caller(request)
+    check_body_user(call.read(EmptyBody), user)
+    command = SelectFlight(workflow_id=workflow_id, flight_id=flight_id)
+    return await run(services, user, call, command, _selected(workflow_id, flight_id))
+
+
+def _selected(workflow_id: str, flight_id: str) -> Callable[[Outcome], Answer]:
+    def answer(outcome: Outcome) -> Answer:
+        known = outcome.after.workflows[workflow_id]
+        tasks = [
+            task_json(
+                fact.event.task_id,
+                fact.event.content,
+                created_from=fact.event.created_from,
+                created_at_ms=fact.meta.at_ms,
+                reminded_ms=None,
+                version=outcome.after.version,
+            )
+            for fact in outcome.facts
+            if isinstance(fact.event, TaskCreated) and fact.event.content is not REDACTED
+        ]
+        return Answer(
+            body={
+                "status": "selected",
+                "workflow_id": workflow_id,
+                "flight_id": flight_id,
+                "steps": steps_json(known.steps),
+                "tasks": tasks,
+                "version": known.version if not outcome.facts else outcome.after.version,
+            }
+        )
+
+    return answer

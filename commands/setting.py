@@ -1,0 +1,58 @@
+"""What a call of a tool is read against, and what it comes to. Pure: the caller says what now is and keeps the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from commands.actions import Deed
+from commands.phrases import When, resolve_phrase, writes_month_first
+from domain.brain import Brain
+from domain.values import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """`payload` is what the card shows: the arguments as they were understood. `waits`: for the user's approval."""
+
+    kind: str
+    payload: Mapping[str, Json]
+    deed: Deed
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """`now` is the user's local time; `ref(kind, text)` is the keyed hash of an id that somebody chose.
+
+    `whens` has phrases of time that a slower reader has understood already; `is_month_first` is about dates like 3/12.
+    """
+
+    brain: Brain
+    message_id: str
+    now: datetime
+    ref: Callable[[str, str], str]
+    is_month_first: bool = True
+    whens: Mapping[str, When] = field(default_factory=dict)
+
+    @classmethod
+    def at(
+        cls,
+        now_ms: int,
+        brain: Brain,
+        message_id: str,
+        ref: Callable[[str, str], str],
+        language: str | None = None,
+    ) -> Setting:
+        """`now_ms` is what the user's "today" is read from; `language` is a tag, the message's."""
+        now = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(brain.timezone)).replace(tzinfo=None)
+        is_month_first = writes_month_first(language, brain.preference("locale"), brain.preference("language"))
+        return cls(brain=brain, message_id=message_id, now=now, ref=ref, is_month_first=is_month_first)
+
+    def when(self, phrase: str, *, now: datetime | None = None) -> When | None:
+        """When `phrase`, on one line, is; None where nobody understands it."""
+        if now is None and (known := self.whens.get(phrase)) is not None:
+            return known
+        return resolve_phrase(phrase, now or self.now, self.brain.timezone, is_month_first=self.is_month_first)

@@ -1,0 +1,96 @@
+"""Finding words in one's own text, whatever their case and accents, and the piece of text to show around them. Pure.
+
+Texts are compared folded: decomposed (NFKD), without marks, case-folded. A match is told in characters of the text as
+it was written.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from itertools import filterfalse, takewhile
+
+SNIPPET_CHARACTERS = 160
+BEFORE_CHARACTERS = 60  # of a snippet, in front of the match
+ELLIPSIS = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """`text` is one line; the match is `text[start:end]`, counted in Unicode code points."""
+
+    text: str
+    start: int
+    end: int
+
+
+def folded(text: str) -> str:
+    """Folds character by character: the folded text is that of its characters, one after another."""
+    if text.isascii():
+        return text.lower()
+    # What folding a letter brings forth may be composed again, or carry a mark of its own.
+    return _bare(_bare(text).casefold())
+
+
+def _bare(text: str) -> str:
+    return "".join(filterfalse(unicodedata.combining, unicodedata.normalize("NFKD", text)))
+
+
+class Wanted:
+    """What is looked for: all words of a query, in any order; the words as they stand are preferred for the snippet."""
+
+    def __init__(self, query: str) -> None:
+        self.words = tuple(dict.fromkeys(folded(query).split()))
+        self._phrase = " ".join(folded(query).split())
+
+    def find(self, texts: dict[str, str]) -> tuple[str, Snippet] | None:
+        """The name of the text that shows the match best, and the snippet; None unless every word is in one of them.
+
+        `texts` by name, the most telling one first.
+        """
+        if not self.words:
+            return None
+        by_name = {name: folded(text) for name, text in texts.items()}
+        if not all(any(word in text for text in by_name.values()) for word in self.words):
+            return None
+        for sought in (self._phrase, *self.words):
+            for name, text in by_name.items():
+                place = text.find(sought)
+                if place >= 0:
+                    return name, _snippet(texts[name], *_as_written(texts[name], place, place + len(sought)))
+        raise AssertionError("each of the words was found")
+
+
+def _as_written(text: str, start: int, end: int) -> tuple[int, int]:
+    """A span of the folded text as one of the text itself, each character whole."""
+    if text.isascii():
+        return start, end
+    reached = 0
+    first: int | None = None
+    for place, character in enumerate(text):
+        reached += len(folded(character))
+        if first is None and reached > start:
+            first = place
+        if reached >= end:
+            assert first is not None
+            marks = takewhile(lambda mark: not folded(mark), text[place + 1 :])
+            return first, place + 1 + sum(1 for _ in marks)
+    raise AssertionError("the span lies within the folded text")
+
+
+def _snippet(text: str, start: int, end: int) -> Snippet:
+    """The text around the match, cut at spaces where there are some, on one line."""
+    end = min(end, start + SNIPPET_CHARACTERS)
+    left = max(0, start - BEFORE_CHARACTERS)
+    right = min(len(text), max(end, left + SNIPPET_CHARACTERS))
+    if left:
+        space = text.find(" ", left, start)
+        left = left if space < 0 else space + 1
+    if right < len(text):
+        space = text.rfind(" ", end, right)
+        right = right if space < 0 else space
+    head = ELLIPSIS if left else ""
+    tail = ELLIPSIS if right < len(text) else ""
+    # One blank for each control character, so that places stay what they are.
+    shown = "".join(character if character.isprintable() else " " for character in text[left:right])
+    return Snippet(head + shown + tail, start - left + len(head), end - left + len(head))

@@ -1,0 +1,160 @@
+// Chat in a browser, against the real system with the offline model.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Person, assertSoon, closeBrowser } from "./people.ts";
+import { System } from "./system.ts";
+
+let system: System;
+before(async () => {
+  system = await System.start();
+});
+after(async () => {
+  await closeBrowser();
+  await system.close();
+});
+
+test("the printed link logs in once, and logging out forgets everything", async () => {
+  const person = await Person.come();
+  const link = await system.loginLink();
+  await person.page.goto(system.url);
+  await person.page.waitForURL("**/login");
+  await person.page.goto(link);
+  await person.page.reload(); // from the same address: only a new document reads its fragment
+  await person.box.waitFor();
+  assert.ok(!person.page.url().includes("code"), "the code is taken out of the address");
+  assert.equal(await person.ask("Hello").then((text) => text.length > 0), true);
+  await person.page.getByText("me", { exact: true }).click();
+  await person.page.getByRole("button", { name: "Log out" }).click();
+  await person.page.waitForURL("**/login");
+  assert.deepEqual(await person.page.evaluate(() => Object.keys(localStorage).filter((key) => !key.includes("taste"))), []);
+  await person.page.getByLabel(/Log-in link/).fill(link);
+  await person.page.getByRole("button", { name: "Log in" }).click();
+  await person.page.getByText(/used already/).waitFor();
+  await person.leave(/404/);
+});
+
+test("a reminder becomes a card that is done in the panel when it is done in the message", async () => {
+  const person = await Person.loggedIn(system, "reminded");
+  const text = await person.ask("Remind me to call John tomorrow at 5pm");
+  assert.match(text, /call John/);
+  const card = person.answers.last().locator(".card");
+  await card.getByText("call John").waitFor();
+  const panel = await person.openPanel("Tasks");
+  await panel.getByText("call John").waitFor();
+  await card.getByRole("checkbox").check();
+  await panel.getByText(/Done lately/).click();
+  await panel.locator(".task.done", { hasText: "call John" }).waitFor();
+  await person.shot("reminder");
+  await person.leave();
+});
+
+test("a new task shows at once, once, and survives a reload", async () => {
+  const person = await Person.loggedIn(system, "tasks");
+  const panel = await person.openPanel("Tasks");
+  await person.page.route("**/api/v1/tasks", async (route) => {
+    await new Promise((done) => setTimeout(done, 400));
+    await route.continue();
+  });
+  await panel.getByLabel("New task").fill("Send budget");
+  await panel.getByLabel("New task").press("Enter");
+  await panel.locator(".task.pending", { hasText: "Send budget" }).waitFor();
+  await panel.locator(".task:not(.pending)", { hasText: "Send budget" }).waitFor();
+  assert.equal(await panel.getByText("Send budget").count(), 1);
+  await person.page.reload();
+  await panel.getByText("Send budget").waitFor();
+  assert.equal(await panel.getByText("Send budget").count(), 1);
+  await person.leave();
+});
+
+test("a refused change of a task is taken back and said", async () => {
+  const person = await Person.loggedIn(system, "refused");
+  await system.call("refused", "POST", "/api/v1/tasks", { action: "create", task: { title: "Stay open" } });
+  const panel = await person.openPanel("Tasks");
+  await person.page.route("**/api/v1/tasks", (route) =>
+    route.fulfill({ status: 409, contentType: "application/problem+json", body: '{"status":409,"code":"tasks_full","detail":"No."}' }),
+  );
+  await panel.getByRole("checkbox", { name: /Stay open/ }).click();
+  await person.page.locator(".notice").getByText("No.").waitFor();
+  await panel.locator(".task.open", { hasText: "Stay open" }).waitFor();
+  await person.leave(/409/);
+});
+
+test("an attached file is kept as a note that the message names", async () => {
+  const person = await Person.loggedIn(system, "attaching");
+  const chooser = person.page.waitForEvent("filechooser");
+  await person.page.getByRole("button", { name: "Attach a text file" }).click();
+  await (await chooser).setFiles({ name: "budget.txt", mimeType: "text/plain", buffer: Buffer.from("12k for travel") });
+  await person.page.locator(".attachment", { hasText: "budget.txt" }).waitFor();
+  await person.ask("What is in this file?");
+  const panel = await person.openPanel("Memory");
+  await panel.getByText("budget.txt").click();
+  await panel.getByText("12k for travel").waitFor();
+  await person.leave();
+});
+
+test("conversations are made, named, archived and deleted", async () => {
+  const person = await Person.loggedIn(system, "talkative");
+  const { page } = person;
+  const list = page.getByRole("navigation", { name: "Conversations" });
+  await person.ask("Hello there");
+  await list.getByRole("button", { name: "New conversation" }).first().click();
+  await assertSoon(async () => assert.equal(await person.answers.count(), 0));
+  await person.ask("Something else entirely");
+  const row = list.locator(".thread-item", { hasText: "Something else" });
+  await row.hover();
+  await row.getByRole("button", { name: /^Rename/ }).click();
+  await list.getByLabel("New name").fill("Else");
+  await list.getByLabel("New name").press("Enter");
+  await list.getByRole("button", { name: "Else", exact: true }).waitFor();
+  await list.getByRole("button", { name: "Main conversation", exact: true }).click();
+  await page.getByText("Hello there").waitFor();
+  const renamed = list.locator(".thread-item", { hasText: "Else" });
+  await renamed.hover();
+  await renamed.getByRole("button", { name: "Archive “Else”" }).click();
+  await list.getByText("Archived (1)").click();
+  await list.getByRole("button", { name: "Else", exact: true }).waitFor();
+  await person.shot("conversations");
+  await list.locator(".thread-item", { hasText: "Else" }).getByRole("button", { name: "Delete “Else”" }).click();
+  await list.getByRole("button", { name: "Delete for good" }).click();
+  await assertSoon(async () => assert.equal(await list.getByText("Else", { exact: true }).count(), 0));
+  await person.leave();
+});
+
+test("history pages back to the first message", async () => {
+  for (let index = 0; index < 60; index += 1) {
+    await system.call("historian", "POST", "/api/v1/message", { channel: "chat", text: `message-${index}.` });
+  }
+  const person = await Person.loggedIn(system, "historian");
+  await person.page.getByText("message-59.").waitFor();
+  assert.equal(await person.page.getByText("message-0.", { exact: true }).count(), 0);
+  for (let pages = 0; pages < 4 && (await person.page.getByText("message-0.", { exact: true }).count()) === 0; pages += 1) {
+    await person.page.getByRole("button", { name: "Earlier messages" }).click();
+    await person.page.waitForTimeout(300);
+  }
+  await person.page.getByText("message-0.", { exact: true }).waitFor();
+  const said = await person.page.locator(".message.user").allInnerTexts();
+  assert.deepEqual(said.map((text) => /message-(\d+)/.exec(text)?.[1]), Array.from({ length: 60 }, (_, index) => String(index)));
+  await person.leave();
+});
+
+test("the calendar takes an entry and an .ics file, and today's stands in the agenda", async () => {
+  const person = await Person.loggedIn(system, "planner");
+  const panel = await person.openPanel("Calendar");
+  await panel.getByText("New entry").click();
+  const day = await person.page.evaluate(() => new Date().toLocaleDateString("sv-SE"));
+  await panel.getByLabel("Title", { exact: true }).fill("Stand-up");
+  await panel.getByLabel("Start", { exact: true }).fill(`${day}T22:30`);
+  await panel.getByLabel("End", { exact: true }).fill(`${day}T22:45`);
+  await panel.getByRole("button", { name: "Add", exact: true }).click();
+  await panel.getByText("Stand-up").waitFor();
+  await panel.getByText("22:30–22:45").waitFor();
+  const stamp = `${day.replaceAll("-", "")}T210000Z`;
+  const file = `BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//t\r\nBEGIN:VEVENT\r\nUID:1@t\r\nDTSTAMP:${stamp}\r\nDTSTART:${stamp}\r\nDURATION:PT30M\r\nSUMMARY:Imported\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n`;
+  await panel.getByLabel("Import an .ics file").setInputFiles({ name: "a.ics", mimeType: "text/calendar", buffer: Buffer.from(file) });
+  await panel.getByText("Imported").waitFor();
+  await person.openPanel("Calendar"); // closes it
+  const agenda = await person.openPanel("Today");
+  await agenda.getByText("Stand-up").waitFor();
+  await person.shot("agenda");
+  await person.leave();
+});

@@ -1,0 +1,156 @@
+// What streams: answers that grow, stop, are killed and go on; two tabs, two devices; no connection; time over.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Person, assertSoon, closeBrowser } from "./people.ts";
+import { SlowModel, counted } from "./slow_model.ts";
+import { System } from "./system.ts";
+
+let model: SlowModel;
+let system: System;
+before(async () => {
+  model = await SlowModel.start(40);
+  system = await System.start({
+    MICROCOS_LLM_PROVIDER: "openai",
+    MICROCOS_LLM_BASE_URL: model.url,
+    MICROCOS_LLM_MODEL: "slow",
+  });
+});
+after(async () => {
+  await closeBrowser();
+  await system.close();
+  model.close();
+});
+
+const growing = (person: Person) => person.answers.last().locator(".markdown");
+
+async function untilSays(person: Person, text: string): Promise<void> {
+  await growing(person).getByText(text).waitFor();
+}
+
+test("an answer grows word by word, never backwards, and ends whole", async () => {
+  const person = await Person.loggedIn(system, "reader");
+  await person.say("count to 60");
+  await untilSays(person, "number-3 ");
+  const seen: string[] = [];
+  while ((await person.answers.last().getAttribute("data-status")) !== "completed") {
+    const text = await growing(person).innerText();
+    if (text !== seen.at(-1)) seen.push(text);
+  }
+  assert.ok(seen.length > 5, `it grew in ${seen.length} steps`);
+  for (const [index, text] of seen.entries()) assert.ok(text.startsWith(seen[index - 1] ?? ""), "it only grows");
+  assert.equal(await person.answered(), counted(60));
+  await person.shot("streamed");
+  await person.leave();
+});
+
+test("stop keeps what was said; answering again replaces it", async () => {
+  const person = await Person.loggedIn(system, "stopper");
+  await person.say("count to 400");
+  await untilSays(person, "number-5 ");
+  await person.page.getByRole("button", { name: "Stop", exact: true }).click();
+  const stopped = await person.answered("stopped");
+  assert.ok(counted(400).startsWith(stopped) && stopped.length < 2_000);
+  await person.page.getByText("You stopped this answer.").waitFor();
+  await person.page.getByRole("button", { name: "Answer again" }).click();
+  await person.page.getByRole("button", { name: "Stop", exact: true }).waitFor();
+  assert.equal(await person.answers.count(), 1, "the new answer stands in the place of the old one");
+  await person.page.getByRole("button", { name: "Stop", exact: true }).click();
+  await person.answered("stopped");
+  await person.leave();
+});
+
+test("messages sent while an answer runs are answered one by one", async () => {
+  const person = await Person.loggedIn(system, "hasty");
+  await person.say("count to 20");
+  await untilSays(person, "number-2 ");
+  await person.say("count to 7");
+  await person.page.getByText("Waiting for its turn").waitFor();
+  await assertSoon(async () => assert.equal(await person.answers.last().locator(".markdown").innerText(), counted(7)));
+  assert.deepEqual(await person.answers.locator(".markdown").allInnerTexts(), [counted(20), counted(7)]);
+  await person.leave();
+});
+
+for (const role of ["api", "worker-1"] as const) {
+  test(`${role} killed in the middle of an answer: the text is whole and nothing is doubled`, async () => {
+    const person = await Person.loggedIn(system, `killed-${role}`);
+    await person.say("count to 150");
+    await untilSays(person, "number-10 ");
+    await system.kill(role);
+    assert.equal(await person.answered(), counted(150));
+    assert.equal(await person.answers.count(), 1);
+    assert.equal(await person.page.locator(".message.user").count(), 1);
+    await person.page.reload();
+    assert.equal(await person.answered(), counted(150));
+    await person.leave(/Failed to load resource|ERR_/);
+  });
+}
+
+test("everything killed and started again: the page goes on by itself", async () => {
+  const person = await Person.loggedIn(system, "patient");
+  await person.say("count to 150");
+  await untilSays(person, "number-10 ");
+  await system.down("SIGKILL");
+  await person.page.locator(".banner[data-link=away]").waitFor();
+  await person.say("count to 5");
+  await person.page.getByText("Sending …").waitFor();
+  await person.shot("offline");
+  await system.up();
+  await assertSoon(async () =>
+    assert.deepEqual(await person.answers.locator(".markdown").allInnerTexts(), [counted(150), counted(5)]),
+  );
+  assert.equal(await person.page.locator(".message.user").count(), 2);
+  await person.leave(/Failed to load resource|ERR_/);
+});
+
+test("two tabs and another device show the same while it happens", async () => {
+  const person = await Person.loggedIn(system, "everywhere");
+  const tab = await person.context.newPage();
+  person.watch(tab);
+  await tab.goto(system.url);
+  const phone = await Person.loggedIn(system, "everywhere", { viewport: { width: 390, height: 800 } });
+  await tab.getByText("What can I take off your mind?").waitFor();
+  await person.say("count to 40");
+  for (const page of [tab, phone.page]) await page.locator(".markdown", { hasText: "number-3 " }).waitFor();
+  await person.answered();
+  for (const page of [tab, phone.page]) {
+    await page.locator(".message.assistant[data-status=completed]").waitFor();
+    assert.equal(await page.locator(".markdown").innerText(), counted(40));
+    assert.equal(await page.locator(".message").count(), 2);
+  }
+  await phone.leave();
+  await person.leave();
+});
+
+test("without a network messages wait, and each arrives once", async () => {
+  const person = await Person.loggedIn(system, "traveller");
+  await person.context.setOffline(true);
+  await person.say("count to 2");
+  await person.say("count to 4");
+  await person.page.getByText("Waiting to be sent: 2").waitFor();
+  const other = await person.context.newPage(); // has the same outbox, and sends it too
+  person.watch(other);
+  await person.context.setOffline(false);
+  await other.goto(system.url);
+  await assertSoon(async () =>
+    assert.deepEqual(await person.answers.locator(".markdown").allInnerTexts(), [counted(2), counted(4)]),
+  );
+  await assertSoon(async () => assert.equal(await person.page.locator(".message.user").count(), 2));
+  assert.equal(await person.page.evaluate(() => localStorage.getItem("microcos.outbox.traveller")), null);
+  await person.leave(/ERR_INTERNET_DISCONNECTED/);
+});
+
+test("a draft outlives a log-in whose time is over", async () => {
+  const person = await Person.come();
+  await person.page.goto(system.url);
+  await person.page.getByLabel(/Log-in link/).fill(system.token("late", 6));
+  await person.page.getByRole("button", { name: "Log in" }).click();
+  await person.box.fill("What I meant to say");
+  await person.page.getByText("Your log-in is over").waitFor();
+  await person.page.getByRole("link", { name: "Log in again" }).click();
+  await person.page.getByLabel(/Log-in link/).fill(system.token("late"));
+  await person.page.getByRole("button", { name: "Log in" }).click();
+  await assertSoon(async () => assert.equal(await person.box.inputValue(), "What I meant to say"));
+  await person.box.press("Enter");
+  await person.answered();
+  await person.leave(/401/);
+});

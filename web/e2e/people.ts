@@ -1,0 +1,140 @@
+// Somebody with a browser. What their console says is kept: it must stay clean.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page, chromium } from "playwright-core";
+import type { System } from "./system.ts";
+
+const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const SHOTS = join(import.meta.dirname, "shots");
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+export const WAIT_MS = 20_000;
+
+let browser: Promise<Browser> | null = null;
+
+function openBrowser(): Promise<Browser> {
+  browser ??= chromium.launch({
+    executablePath: EXECUTABLE,
+    args: [
+      ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+      ...["--disable-component-update", "--disable-sync"],
+      ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+    ],
+  });
+  return browser;
+}
+
+export async function closeBrowser(): Promise<void> {
+  await (await browser)?.close();
+}
+
+export class Person {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly complaints: string[] = [];
+
+  private constructor(context: BrowserContext, page: Page) {
+    this.context = context;
+    this.page = page;
+    this.watch(page);
+  }
+
+  /** A new browser context that nobody has logged in to. */
+  static async come(options: BrowserContextOptions = {}): Promise<Person> {
+    const context = await (await openBrowser()).newContext({
+      viewport: { width: 1280, height: 800 },
+      locale: "en-GB",
+      timezoneId: "Europe/Berlin",
+      reducedMotion: "reduce",
+      ...options,
+    });
+    context.setDefaultTimeout(WAIT_MS);
+    return new Person(context, await context.newPage());
+  }
+
+  /** One who is logged in and looks at the chat. */
+  static async loggedIn(system: System, user: string, options: BrowserContextOptions = {}): Promise<Person> {
+    const person = await Person.come(options);
+    await person.page.addInitScript((token) => {
+      if (localStorage.getItem("microcos.login") === null) localStorage.setItem("microcos.login", token);
+    }, system.token(user));
+    await person.page.goto(system.url);
+    await person.box.waitFor();
+    return person;
+  }
+
+  watch(page: Page): void {
+    page.on("pageerror", (error) => this.complaints.push(`error: ${error.message}`));
+    page.on("console", (line) => {
+      if (line.type() === "error" || line.type() === "warning") this.complaints.push(`console: ${line.text()}`);
+    });
+  }
+
+  get box(): Locator {
+    return this.page.getByRole("textbox", { name: /Write a message|Nachricht schreiben/ });
+  }
+
+  get answers(): Locator {
+    return this.page.locator(".message.assistant");
+  }
+
+  async say(text: string): Promise<void> {
+    await this.box.fill(text);
+    await this.box.press("Enter");
+  }
+
+  /** Waits for the answer to what was said last to end, and gives its text. */
+  async answered(status = "completed"): Promise<string> {
+    const last = this.answers.last();
+    await this.page.locator(`.message.assistant[data-status="${status}"]`).last().waitFor();
+    await assertSoon(async () => assert.equal(await last.getAttribute("data-status"), status));
+    return last.locator(".markdown").innerText();
+  }
+
+  async ask(text: string): Promise<string> {
+    const before = await this.answers.count();
+    await this.say(text);
+    await assertSoon(async () => assert.equal(await this.answers.count(), before + 1));
+    return this.answered();
+  }
+
+  async openPanel(name: string): Promise<Locator> {
+    await this.page.getByRole("button", { name, exact: true }).click();
+    return this.page.getByRole("complementary", { name });
+  }
+
+  async shot(name: string): Promise<void> {
+    mkdirSync(SHOTS, { recursive: true });
+    await this.page.screenshot({ path: join(SHOTS, `${name}.png`) });
+  }
+
+  /** Every finding of axe on the page as it stands. */
+  async axe(): Promise<string[]> {
+    await this.page.evaluate(AXE);
+    return this.page.evaluate(async () => {
+      const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } };
+      const { violations } = await axe.run();
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+    });
+  }
+
+  /** To be called last: the console is clean, but for what `allowed` matches. */
+  async leave(allowed: RegExp = /^$/): Promise<void> {
+    await this.context.close();
+    assert.deepEqual(this.complaints.filter((line) => !allowed.test(line)), []);
+  }
+}
+
+/** Looks again until the assertion holds. */
+export async function assertSoon(assertion: () => Promise<void>): Promise<void> {
+  const end = Date.now() + WAIT_MS;
+  for (;;) {
+    try {
+      return await assertion();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  }
+}

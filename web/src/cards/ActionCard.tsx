@@ -1,0 +1,90 @@
+// What the assistant did, or would do, inside the message that says so. The objects are live: a task that is done in
+// the panel is done in its card.
+import type { ToolCallMessagePartProps } from "@assistant-ui/react";
+import { useCallback, useState } from "react";
+import { useI18n } from "../i18n/i18n.tsx";
+import type { Brain } from "../live/brain.ts";
+import { useBrain, useLive } from "../live/context.tsx";
+import { text } from "../live/read.ts";
+import { TaskRow } from "../panels/TaskRow.tsx";
+import { newId } from "../session/ids.ts";
+import { Icon, type IconName } from "../ui/Icon.tsx";
+import { useNotify } from "../ui/notify.tsx";
+import type { Action } from "../wire.ts";
+import { PlanCard } from "./PlanCard.tsx";
+import { TripCard } from "./TripCard.tsx";
+
+const ICONS: Record<string, IconName> = { task: "check", memory: "brain", preference: "brain", event: "calendar" };
+
+export function ActionCard({ artifact }: ToolCallMessagePartProps) {
+  const action = artifact as Action;
+  const { t } = useI18n();
+  const task = useBrain(useCallback((brain: Brain) => brain.tasks[action.resultId ?? ""], [action.resultId]));
+  const trip = useBrain(useCallback((brain: Brain) => brain.trips[action.resultId ?? ""], [action.resultId]));
+  const plan = useBrain(useCallback((brain: Brain) => planOf(brain, action), [action]));
+  if (trip !== undefined) return <TripCard trip={trip} />;
+  if (plan !== undefined) return <PlanCard plan={plan} />;
+  const subject = action.kind.split("_").at(-1) ?? "";
+  return (
+    <section className={`card ${action.status}`} aria-label={t.maybe(`action_${action.kind}`, action.kind)}>
+      <header>
+        <Icon name={ICONS[subject] ?? (subject === "flights" ? "plane" : "list")} />
+        <span className="card-title">{t.maybe(`action_${action.kind}`, action.kind.replaceAll("_", " "))}</span>
+        <span className="state">{action.working ? t("working") : t(`status_${action.status}`)}</span>
+      </header>
+      {task !== undefined && subject === "task" ? <TaskRow task={task} /> : <Facts action={action} />}
+      {action.reason && <p className="reason">{action.reason}</p>}
+      {action.status === "proposed" && !action.working && <Decision action={action} />}
+    </section>
+  );
+}
+
+function planOf(brain: Brain, action: Action) {
+  return action.kind.includes("plan") ? brain.plans[action.resultId ?? text(action.payload?.date)] : undefined;
+}
+
+const SHOWN = ["title", "key", "value", "due", "date", "start", "location", "destination", "recurrence", "name"];
+
+function Facts({ action }: { action: Action }) {
+  const { t } = useI18n();
+  const payload = action.payload ?? {};
+  const facts = SHOWN.flatMap((name) => (typeof payload[name] === "string" ? [[name, text(payload[name])] as const] : []));
+  if (facts.length === 0) return null;
+  return (
+    <dl className="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{t.maybe(`field_${name}`, name)}</dt>
+          <dd>{name === "due" || name === "start" ? t.date(value) : value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** Nothing that reaches an outside service happens before this. */
+function Decision({ action }: { action: Action }) {
+  const { t } = useI18n();
+  const live = useLive();
+  const notify = useNotify();
+  const [asked, setAsked] = useState(false);
+  const decide = async (verdict: "approve" | "reject") => {
+    setAsked(true);
+    try {
+      await live.client.json(`/api/v1/actions/${action.id}/${verdict}`, { method: "POST", body: {}, key: newId("k") });
+    } catch (error) {
+      notify(error instanceof Error ? error.message : String(error));
+    }
+    setAsked(false);
+  };
+  return (
+    <div className="buttons">
+      <button type="button" className="primary" disabled={asked} onClick={() => void decide("approve")}>
+        {t("approve")}
+      </button>
+      <button type="button" disabled={asked} onClick={() => void decide("reject")}>
+        {t("reject")}
+      </button>
+    </div>
+  );
+}

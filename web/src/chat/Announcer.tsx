@@ -1,0 +1,23 @@
+// Says to screen readers what the eye sees streaming: that an answer is on its way, and then all of it, once.
+import { useAuiState } from "@assistant-ui/react";
+import { useEffect, useRef, useState } from "react";
+import { useI18n } from "../i18n/i18n.tsx";
+import type { Message } from "../wire.ts";
+
+export function Announcer() {
+  const { t } = useI18n();
+  const last = useAuiState((s) => s.thread.messages.at(-1)?.metadata.custom.message as Message | undefined);
+  const running = useAuiState((s) => s.thread.isRunning);
+  const wasRunning = useRef(false);
+  const [said, setSaid] = useState("");
+  useEffect(() => {
+    if (running && !wasRunning.current) setSaid(t("answering"));
+    if (!running && wasRunning.current) setSaid(last?.text ?? "");
+    wasRunning.current = running;
+  }, [running, last, t]);
+  return (
+    <div className="only-read" role="status">
+      {said}
+    </div>
+  );
+}

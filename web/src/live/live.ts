@@ -1,0 +1,129 @@
+// One log-in's live state: the snapshot and its stream in the query cache, the outbox beside it. React reads it
+// through context.tsx; this module must not know React.
+import { QueryClient } from "@tanstack/react-query";
+import { newId } from "../session/ids.ts";
+import type { Frame, Message, State } from "../wire.ts";
+import { type Brain, emptyBrain, mergeMessages, withSnapshot } from "./brain.ts";
+import { Client } from "./client.ts";
+import { Connection, type Link } from "./connection.ts";
+import { Outbox } from "./outbox.ts";
+import { reduceAll } from "./reducer.ts";
+
+export const BRAIN = ["brain"] as const;
+const RETRY_MS_MAX = 8_000;
+
+export class Live {
+  readonly queries = new QueryClient({
+    defaultOptions: { queries: { staleTime: 30_000, retry: false, networkMode: "always" }, mutations: { networkMode: "always" } },
+  });
+  readonly client: Client;
+  readonly connection: Connection;
+  readonly outbox: Outbox;
+  private readonly listeners = new Set<() => void>();
+  private linkNow: Link = "connecting";
+  private stopped = false;
+
+  constructor(userId: string, tokenOf: () => string | null, onExpired: () => void) {
+    this.client = new Client(tokenOf, onExpired);
+    this.connection = new Connection(this.client, sessionStorage, userId, {
+      onFrames: (frames) => this.hear(frames),
+      onLink: (link) => {
+        this.setLink(link);
+        if (link === "live") void this.outbox.flush();
+        if (link === "expired") onExpired();
+      },
+    });
+    this.outbox = new Outbox(this.client, localStorage, userId, (accepted) =>
+      this.connection.remember(accepted.sessionId, accepted.streamUrl),
+    );
+    this.queries.setQueryDefaults(BRAIN, {
+      queryFn: () => this.snapshot(),
+      staleTime: Number.POSITIVE_INFINITY,
+      gcTime: Number.POSITIVE_INFINITY,
+      // A snapshot is merged when it is read; what frames brought since then must not be undone.
+      structuralSharing: (old, next) => ((next as Brain).version < ((old as Brain)?.version ?? 0) ? old : next),
+    });
+  }
+
+  get link(): Link {
+    return this.linkNow;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+  readonly readLink = (): Link => this.linkNow;
+
+  brain(): Brain {
+    return this.queries.getQueryData<Brain>(BRAIN) ?? emptyBrain();
+  }
+
+  /** Changes what is known, as a frame does; for answers of commands and for pages of history. */
+  change(to: (brain: Brain) => Brain): void {
+    this.queries.setQueryData<Brain>(BRAIN, (brain) => to(brain ?? emptyBrain()));
+  }
+
+  learn(messages: readonly Message[]): void {
+    this.change((brain) => ({ ...brain, messages: mergeMessages(brain.messages, messages) }));
+  }
+
+  async start(): Promise<void> {
+    window.addEventListener("online", this.hurry);
+    window.addEventListener("offline", this.offline);
+    window.addEventListener("storage", this.outbox.reread);
+    for (let failures = 0; !this.stopped; failures += 1) {
+      try {
+        await this.queries.fetchQuery({ queryKey: BRAIN });
+        break;
+      } catch {
+        this.setLink("away");
+        await new Promise((resolve) => setTimeout(resolve, Math.min(RETRY_MS_MAX, 400 * 2 ** failures)));
+      }
+    }
+    if (!this.stopped) await this.connection.run();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    window.removeEventListener("online", this.hurry);
+    window.removeEventListener("offline", this.offline);
+    window.removeEventListener("storage", this.outbox.reread);
+    this.connection.stop();
+    this.outbox.stop();
+  }
+
+  private readonly hurry = (): void => {
+    this.connection.hurry();
+    void this.outbox.flush();
+  };
+  private readonly offline = (): void => this.setLink("away");
+
+  private async snapshot(): Promise<Brain> {
+    await this.connection.open();
+    const seen = this.brain().version;
+    const state = await this.client.json<State>(`/api/v1/state?limit=100${seen > 0 ? `&min_version=${seen}` : ""}`);
+    this.change((brain) => withSnapshot(brain, state));
+    return this.brain();
+  }
+
+  private hear(frames: Frame[]): void {
+    const before = this.brain();
+    const after = reduceAll(before, frames);
+    if (after === before) return;
+    this.change(() => after);
+    this.outbox.settle((id) => Object.values(after.messages).some((message) => message.clientMessageId === id));
+    if (after.stale && !before.stale) {
+      this.connection.rewind();
+      void this.queries.refetchQueries({ queryKey: BRAIN });
+    }
+  }
+
+  private setLink(link: Link): void {
+    if (link === this.linkNow) return;
+    this.linkNow = link;
+    for (const listener of this.listeners) listener();
+  }
+}
+
+export const newMessageId = (): string => newId("c");

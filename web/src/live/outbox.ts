@@ -1,0 +1,161 @@
+// Messages that were written but are not known to have arrived, kept in the browser with their idempotency keys: sent
+// in order, again after any doubt, by any tab, and accepted once.
+import { Away, type Client, Problem } from "./client.ts";
+
+export interface Unsent {
+  /** Is the idempotency key and the client's id of the message. */
+  id: string;
+  conversationId: string;
+  text: string;
+  notes: { id: string; title: string; text: string }[];
+  speak: boolean;
+  language: string;
+  createdAt: string;
+  state: "waiting" | "sent" | "refused";
+  code?: string;
+  detail?: string;
+}
+
+export interface Accepted {
+  messageId: string;
+  replyId: string;
+  sessionId: string;
+  streamUrl: string;
+}
+
+const RETRY_MS = 1_500;
+const RETRY_MAX_MS = 15_000;
+
+export class Outbox {
+  private readonly client: Client;
+  private readonly storage: Storage;
+  private readonly storageKey: string;
+  private readonly onAccepted: (accepted: Accepted) => void;
+  private readonly listeners = new Set<() => void>();
+  private entries: readonly Unsent[];
+  private sending = false;
+  private failures = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(client: Client, storage: Storage, userId: string, onAccepted: (accepted: Accepted) => void) {
+    this.client = client;
+    this.storage = storage;
+    this.storageKey = `microcos.outbox.${userId}`;
+    this.onAccepted = onAccepted;
+    this.entries = this.read();
+  }
+
+  // Fields, so that they can be handed on as functions.
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+  readonly list = (): readonly Unsent[] => this.entries;
+
+  /** What another tab wrote. */
+  readonly reread = (event: StorageEvent): void => {
+    if (event.key !== this.storageKey) return;
+    this.entries = this.read();
+    this.tell();
+  };
+
+  add(entry: Omit<Unsent, "state">): void {
+    this.write([...this.read(), { ...entry, state: "waiting" }]);
+    void this.flush();
+  }
+
+  retry(id: string): void {
+    this.change(id, ({ code: _, detail: __, ...entry }) => ({ ...entry, state: "waiting" }));
+    void this.flush();
+  }
+
+  discard(id: string): void {
+    this.write(this.read().filter((entry) => entry.id !== id));
+  }
+
+  /** The stream has shown these: they need no care any more. */
+  settle(isKnown: (id: string) => boolean): void {
+    const left = this.entries.filter((entry) => !isKnown(entry.id));
+    if (left.length < this.entries.length) this.write(left);
+  }
+
+  async flush(): Promise<void> {
+    if (this.sending) return;
+    this.sending = true;
+    clearTimeout(this.timer);
+    try {
+      for (let next = this.waiting(); next !== undefined; next = this.waiting()) {
+        if (!(await this.sendOne(next))) return;
+      }
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.sending = true;
+  }
+
+  private waiting = (): Unsent | undefined => this.entries.find((entry) => entry.state === "waiting");
+
+  /** Whether to go on with the next. */
+  private async sendOne(entry: Unsent): Promise<boolean> {
+    try {
+      this.onAccepted(await this.post(entry));
+      this.failures = 0;
+      this.change(entry.id, (sent) => ({ ...sent, state: "sent" }));
+      return true;
+    } catch (error) {
+      if (error instanceof Problem && !error.isPassing && error.status !== 401) {
+        this.change(entry.id, (refused) => ({ ...refused, state: "refused", code: error.code, detail: error.message }));
+        return true;
+      }
+      if (error instanceof Problem && error.status === 401) return false; // after the next log-in
+      if (!(error instanceof Problem) && !(error instanceof Away)) throw error;
+      this.later(error instanceof Problem ? error.retryAfterSeconds : null);
+      return false;
+    }
+  }
+
+  private async post(entry: Unsent): Promise<Accepted> {
+    for (const note of entry.notes) {
+      await this.client.json("/api/v1/notes", { method: "POST", body: note, key: `${entry.id}-${note.id}` });
+    }
+    const body = {
+      channel: "chat",
+      text: entry.text,
+      conversationId: entry.conversationId,
+      clientMessageId: entry.id,
+      language: entry.language,
+      speak: entry.speak,
+      contextIds: entry.notes.map((note) => note.id),
+    };
+    return this.client.json<Accepted>("/api/v1/message", { method: "POST", body, key: entry.id });
+  }
+
+  private later(seconds: number | null): void {
+    const ms = seconds === null ? Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** this.failures) : seconds * 1_000;
+    this.failures += 1;
+    this.timer = setTimeout(() => void this.flush(), ms);
+  }
+
+  private change(id: string, to: (entry: Unsent) => Unsent): void {
+    this.write(this.read().map((entry) => (entry.id === id ? to(entry) : entry)));
+  }
+
+  private read(): readonly Unsent[] {
+    return JSON.parse(this.storage.getItem(this.storageKey) ?? "[]") as Unsent[];
+  }
+
+  private write(entries: readonly Unsent[]): void {
+    this.entries = entries;
+    if (entries.length === 0) this.storage.removeItem(this.storageKey);
+    else this.storage.setItem(this.storageKey, JSON.stringify(entries));
+    this.tell();
+  }
+
+  private tell(): void {
+    for (const listener of this.listeners) listener();
+  }
+}

@@ -1,0 +1,107 @@
+// Log-in: the link that `microcos dev` prints, an issuer's page, or a token that somebody has.
+import { createFileRoute, useNavigate } from "@tanstack/react-router";
+import { type FormEvent, useCallback, useEffect, useRef, useState } from "react";
+import { useI18n } from "../i18n/i18n.tsx";
+import { Away, Client } from "../live/client.ts";
+import { type OidcConfig, beginOidc, finishOidc } from "../session/oidc.ts";
+import { type Login as Found, login, logIn, readToken } from "../session/token.ts";
+
+export const Route = createFileRoute("/login")({ component: Login });
+
+interface Config {
+  mode: "dev" | "oidc" | "token";
+  oidc: OidcConfig | null;
+}
+
+const client = new Client(() => null, () => undefined);
+const getConfig = () => client.json<Config>("/auth/config");
+
+/** The answer of the issuer, or the code of a link, is in the address when the page opens; it is taken out of it. */
+function takeAddress(): { code: string | null; query: URLSearchParams | null } {
+  const code = new URLSearchParams(window.location.hash.slice(1)).get("code");
+  const query = new URLSearchParams(window.location.search);
+  if (code !== null || query.has("state")) window.history.replaceState(window.history.state, "", "/login");
+  return { code, query: query.has("state") ? query : null };
+}
+
+function Login() {
+  const { t } = useI18n();
+  const navigate = useNavigate();
+  const [problem, setProblem] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [config, setConfig] = useState<Config | null>(null);
+  const began = useRef(false);
+
+  const attempt = useCallback(
+    async (how: () => Promise<Found | null>) => {
+      setBusy(true);
+      setProblem(null);
+      try {
+        const found = await how();
+        if (found === null) return;
+        logIn(found);
+        await navigate({ to: "/", replace: true });
+      } catch (error) {
+        setProblem(error instanceof Away ? t("away") : error instanceof Error ? error.message : String(error));
+      } finally {
+        setBusy(false);
+      }
+    },
+    [navigate, t],
+  );
+
+  useEffect(() => {
+    if (began.current) return;
+    began.current = true;
+    const { code, query } = takeAddress();
+    void attempt(async () => {
+      if (code !== null) return exchange(code);
+      const found = await getConfig();
+      setConfig(found);
+      return query !== null && found.oidc !== null ? finishOidc(found.oidc, query) : null;
+    });
+  }, [attempt]);
+
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const given = String(new FormData(event.currentTarget).get("code")).trim();
+    void attempt(() => takeGiven(given, t("notALogin")));
+  };
+  const oidc = config?.oidc ?? null;
+  return (
+    <main className="login">
+      <h1>Micro CoS</h1>
+      <p className="quiet">{login() === null ? t("tagline") : t("expired")}</p>
+      {problem !== null && <p className="problem" role="alert">{problem}</p>}
+      {oidc !== null && (
+        <button type="button" className="primary" disabled={busy} onClick={() => void attempt(async () => (await beginOidc(oidc), null))}>
+          {t("logIn")}
+        </button>
+      )}
+      {oidc === null && (
+        <form onSubmit={submit}>
+          <label>
+            {config?.mode === "token" ? t("pasteToken") : t("pasteLink")}
+            <input name="code" required autoComplete="off" spellCheck={false} />
+          </label>
+          <button type="submit" className="primary" disabled={busy}>{t("logIn")}</button>
+        </form>
+      )}
+    </main>
+  );
+}
+
+async function takeGiven(given: string, otherwise: string): Promise<Found> {
+  const token = readToken(given);
+  if (token !== null) return token;
+  const code = given.split("#code=").at(-1) ?? "";
+  if (!/^[\w-]{16,128}$/.test(code)) throw new Error(otherwise);
+  return exchange(code);
+}
+
+async function exchange(code: string): Promise<Found> {
+  const { token } = await client.json<{ token: string }>("/auth/dev", { method: "POST", body: { code } });
+  const found = readToken(token);
+  if (found === null) throw new Error("The server sent no token.");
+  return found;
+}

@@ -1,0 +1,96 @@
+// Log-in at any OpenID Connect issuer: authorization code with PKCE (RFC 7636), no secret and no library. The token is
+// judged by the API, not here.
+import { record, text } from "../live/read.ts";
+import { type Login, readToken } from "./token.ts";
+
+export interface OidcConfig {
+  issuer: string;
+  clientId: string;
+  scope: string;
+  audience: string | null;
+}
+
+const KEY = "microcos.oidc";
+
+interface Attempt {
+  state: string;
+  verifier: string;
+}
+
+interface Endpoints {
+  authorization: string;
+  token: string;
+}
+
+export const redirectUri = (): string => `${window.location.origin}/login`;
+
+/** Leaves the page. Rejects when the issuer cannot be asked. */
+export async function beginOidc(config: OidcConfig): Promise<void> {
+  const endpoints = await discover(config.issuer);
+  const attempt: Attempt = { state: random(), verifier: random() };
+  sessionStorage.setItem(KEY, JSON.stringify(attempt));
+  const query = new URLSearchParams({
+    response_type: "code",
+    client_id: config.clientId,
+    redirect_uri: redirectUri(),
+    scope: config.scope,
+    state: attempt.state,
+    code_challenge: await challenge(attempt.verifier),
+    code_challenge_method: "S256",
+  });
+  if (config.audience !== null) query.set("audience", config.audience);
+  const separator = endpoints.authorization.includes("?") ? "&" : "?";
+  window.location.assign(`${endpoints.authorization}${separator}${query}`);
+}
+
+/** Ends what `beginOidc` began, with the query that the issuer sent back. Rejects with a sentence for people. */
+export async function finishOidc(config: OidcConfig, query: URLSearchParams): Promise<Login> {
+  const attempt = JSON.parse(sessionStorage.getItem(KEY) ?? "{}") as Partial<Attempt>;
+  sessionStorage.removeItem(KEY);
+  const refusal = query.get("error");
+  if (refusal !== null) throw new Error(query.get("error_description") ?? refusal);
+  const { state, verifier } = attempt;
+  if (state === undefined || verifier === undefined || state !== query.get("state")) {
+    throw new Error("The log-in was not begun in this tab.");
+  }
+  const endpoints = await discover(config.issuer);
+  const body = new URLSearchParams({
+    grant_type: "authorization_code",
+    code: query.get("code") ?? "",
+    redirect_uri: redirectUri(),
+    client_id: config.clientId,
+    code_verifier: verifier,
+  });
+  const answer = record(await fetchJson(endpoints.token, { method: "POST", body }));
+  // An access token that is opaque is for the issuer alone; then the id token says who this is.
+  const login = readToken(text(answer.access_token)) ?? readToken(text(answer.id_token));
+  if (login === null) throw new Error("The issuer sent no token that can be used here.");
+  return login;
+}
+
+async function discover(issuer: string): Promise<Endpoints> {
+  const found = record(await fetchJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, {}));
+  const endpoints = { authorization: text(found.authorization_endpoint), token: text(found.token_endpoint) };
+  if (text(found.issuer).replace(/\/$/, "") !== issuer.replace(/\/$/, "") || !endpoints.token) {
+    throw new Error("The issuer does not describe itself as it should.");
+  }
+  return endpoints;
+}
+
+async function fetchJson(url: string, ask: RequestInit): Promise<unknown> {
+  const response = await fetch(url, { ...ask, credentials: "omit", headers: { accept: "application/json" } });
+  if (!response.ok) throw new Error(`The issuer answered ${response.status}.`);
+  return response.json();
+}
+
+function random(): string {
+  return base64url(crypto.getRandomValues(new Uint8Array(32)));
+}
+
+async function challenge(verifier: string): Promise<string> {
+  return base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
+}
+
+function base64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}

@@ -1,0 +1,70 @@
+// Speech over the WebSocket while it is spoken. The page's frames come by its own stream; of this socket only what is
+// said about the speech is read.
+import type { Client } from "../live/client.ts";
+import { record, text } from "../live/read.ts";
+import { newId } from "../session/ids.ts";
+
+export interface SpeechEars {
+  onPartial(text: string): void;
+  /** Live speech is not to be had, or broke: what was recorded has to be uploaded. */
+  onLost(): void;
+  /** The server has all of it; a message follows. */
+  onFinal(text: string): void;
+}
+
+export class LiveSpeech {
+  private readonly socket: WebSocket;
+  private started = false;
+  private over = false;
+  private waiting: Int16Array<ArrayBuffer>[] = [];
+
+  private constructor(socket: WebSocket, start: Record<string, unknown>, ears: SpeechEars) {
+    this.socket = socket;
+    socket.onopen = () => socket.send(JSON.stringify({ type: "voice.start", requestId: "start", ...start }));
+    socket.onmessage = ({ data }) => this.hear(record(JSON.parse(String(data))), ears);
+    socket.onclose = () => this.lost(ears);
+  }
+
+  static async open(client: Client, start: Record<string, unknown>, ears: SpeechEars): Promise<LiveSpeech> {
+    const { ticket } = await client.json<{ ticket: string }>("/api/v1/stream/ticket", { method: "POST", body: {} });
+    const url = new URL(`/api/v1/realtime?ticket=${encodeURIComponent(ticket)}`, window.location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    return new LiveSpeech(new WebSocket(url), { idempotencyKey: newId("v"), ...start }, ears);
+  }
+
+  speak(chunk: Int16Array<ArrayBuffer>): void {
+    if (this.started) this.socket.send(chunk);
+    else if (!this.over) this.waiting.push(chunk);
+  }
+
+  /** Nothing more will be said; the final text is awaited. */
+  end(): void {
+    if (this.started) this.socket.send(JSON.stringify({ type: "voice.end", requestId: "end" }));
+  }
+
+  close(): void {
+    this.over = true;
+    this.socket.close();
+  }
+
+  private hear(message: Record<string, unknown>, ears: SpeechEars): void {
+    const data = record(message.data);
+    if (message.type === "ack" && message.requestId === "start") {
+      this.started = true;
+      for (const chunk of this.waiting.splice(0)) this.socket.send(chunk);
+    } else if (message.type === "error") {
+      this.lost(ears);
+    } else if (message.event === "voice.partial") {
+      ears.onPartial(text(data.text));
+    } else if (message.event === "voice.final") {
+      this.close();
+      ears.onFinal(text(data.text));
+    }
+  }
+
+  private lost(ears: SpeechEars): void {
+    if (this.over) return;
+    this.close();
+    ears.onLost();
+  }
+}

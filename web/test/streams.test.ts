@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { shownMessages } from "../src/chat/shown.ts";
+import type { Client } from "../src/live/client.ts";
+import { Away, Problem } from "../src/live/client.ts";
+import { type Accepted, Outbox } from "../src/live/outbox.ts";
+import { SseParser } from "../src/live/sse.ts";
+import type { Message } from "../src/wire.ts";
+
+test("frames are the same however the text is cut", () => {
+  const source = 'retry: 1000\n: ok\n\nid: g.1\nevent: task.created\ndata: {"version":1}\n\n: ping\n\nevent: x\r\ndata: {"a":\ndata: "ü"}\r\n\r\n';
+  const expected = [
+    { name: "task.created", id: "g.1", data: { version: 1 } },
+    { name: "x", id: null, data: { a: "ü" } },
+  ];
+  for (let cut = 0; cut <= source.length; cut += 1) {
+    const parser = new SseParser();
+    assert.deepEqual([...parser.push(source.slice(0, cut)), ...parser.push(source.slice(cut))], expected);
+  }
+});
+
+class Memory implements Storage {
+  private readonly items = new Map<string, string>();
+  get length() {
+    return this.items.size;
+  }
+  clear = () => this.items.clear();
+  key = (index: number) => [...this.items.keys()][index] ?? null;
+  getItem = (key: string) => this.items.get(key) ?? null;
+  removeItem = (key: string) => void this.items.delete(key);
+  setItem = (key: string, value: string) => void this.items.set(key, value);
+}
+
+const entry = (id: string) => ({ id, conversationId: "main", text: id, notes: [], speak: false, language: "en", createdAt: "" });
+
+/** A server that answers as told, once each, and then accepts. */
+function server(...answers: Error[]) {
+  const keys: string[] = [];
+  const json = (_: string, ask: { key?: string }) => {
+    keys.push(ask.key ?? "");
+    const answer = answers.shift();
+    return answer === undefined ? Promise.resolve({} as Accepted) : Promise.reject(answer);
+  };
+  return { keys, client: { json } as unknown as Client };
+}
+
+test("messages go in order, each under its own key, and wait while nobody answers", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { keys, client } = server(new Away());
+  const outbox = new Outbox(client, new Memory(), "u", () => undefined);
+  outbox.add(entry("a"));
+  outbox.add(entry("b"));
+  await outbox.flush();
+  await new Promise(setImmediate);
+  assert.deepEqual(keys, ["a"], "b waits behind a");
+  t.mock.timers.tick(2_000);
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  assert.deepEqual(keys, ["a", "a", "b"]);
+  assert.deepEqual(outbox.list().map(({ state }) => state), ["sent", "sent"]);
+  outbox.stop();
+});
+
+test("a refused message says why, holds nobody up, and can be sent again or let go", async () => {
+  const { keys, client } = server(new Problem(400, "text_too_long", "Too long.", null));
+  const storage = new Memory();
+  const outbox = new Outbox(client, storage, "u", () => undefined);
+  outbox.add(entry("a"));
+  outbox.add(entry("b"));
+  await new Promise(setImmediate);
+  assert.deepEqual(outbox.list().map(({ state, code }) => [state, code]), [["refused", "text_too_long"], ["sent", undefined]]);
+  outbox.retry("a");
+  await new Promise(setImmediate);
+  assert.deepEqual(keys, ["a", "b", "a"]);
+  outbox.settle(() => true);
+  assert.equal(storage.length, 0);
+});
+
+test("what another page left unsent is sent by the next", async () => {
+  const storage = new Memory();
+  const first = new Outbox(server(new Problem(401, "token_expired", "", null)).client, storage, "u", () => undefined);
+  first.add(entry("a"));
+  await new Promise(setImmediate);
+  const { keys, client } = server();
+  await new Outbox(client, storage, "u", () => undefined).flush();
+  assert.deepEqual(keys, ["a"]);
+});
+
+const message = (id: string, change: Partial<Message>): Message => ({
+  id,
+  role: "user",
+  text: id,
+  status: "completed",
+  conversationId: "main",
+  channel: "chat",
+  origin: "user",
+  actions: [],
+  createdAt: "2025-11-21T09:00:00.000Z",
+  version: 1,
+  ...change,
+});
+
+test("a new answer stands in the place of the old one, and an unsent message at the end", () => {
+  const later = "2025-11-21T09:05:00.000Z";
+  const listed = [
+    message("m1", { clientMessageId: "c1" }),
+    message("r1", { role: "assistant", inReplyTo: "m1" }),
+    message("m2", { createdAt: "2025-11-21T09:01:00.000Z" }),
+    message("r2", { role: "assistant", inReplyTo: "m2", createdAt: "2025-11-21T09:01:00.000Z" }),
+    message("r3", { role: "assistant", inReplyTo: "m1", supersedes: "r1", createdAt: later }),
+    message("other", { conversationId: "conv_2" }),
+  ];
+  const known = Object.fromEntries(listed.map((one) => [one.id, one]));
+  const shown = shownMessages(known, [{ ...entry("c1"), state: "sent" }, { ...entry("c9"), state: "waiting" }], "main");
+  assert.deepEqual(shown.map(({ key }) => key), ["c1", "r3", "m2", "r2", "c9"]);
+});

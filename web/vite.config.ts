@@ -1,0 +1,20 @@
+import { tanstackStart } from "@tanstack/react-start/plugin/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+import { shakePrimitives } from "./scripts/shake-primitives.ts";
+
+// Development: `microcos dev` answers what is not the page itself.
+const API = process.env.MICROCOS_URL ?? "http://127.0.0.1:8000";
+
+export default defineConfig({
+  plugins: [
+    tanstackStart({
+      // A prerendered shell and no server of its own: the API serves the built files.
+      spa: { enabled: true, maskPath: "/login", prerender: { outputPath: "/index.html" } },
+    }),
+    react(),
+    shakePrimitives(),
+  ],
+  server: { port: 5173, proxy: { "/api": { target: API, ws: true }, "/auth": API } },
+  build: { target: "es2022" },
+});

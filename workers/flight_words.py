@@ -1,0 +1,107 @@
+"""What a user says about a flight, by rules over words: from, to, when; and what we ask where something is missing.
+
+Pure. An answer to one of our questions is read together with what was said before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from domain.text import one_line
+from workers.llm.offline_times import WHEN, pattern
+
+ASKS = "To search for flights I still need to know "
+WHERE_TO = ASKS + "where you want to go. Which city or airport is it?"
+WHERE_FROM = ASKS + "where you start. Which city or airport is it?"
+WHEN_OUT = ASKS + "when you want to leave. Which day or week is it?"
+WHICH_TO = ASKS + "which destination you mean. "
+WHICH_FROM = ASKS + "which start you mean. "
+ANSWER_CHARACTERS_MAX = 200
+TURNS_MAX = 4  # of questions and answers, read together
+
+_CABINS = (("first", "first"), ("business", "business"), ("premium", "premium_economy"), ("economy", "economy"))
+_NUMBERS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6"}
+_STOP = (
+    r"(?=\s+(?:to|from|for|with|on|in|via|at|by|leaving|departing|returning|return|coming|and|or|please|nach|von|am"
+    r"|business|economy|premium|first|non-?stop|direct|next|this|tomorrow|today)\b|\s*[,.!?;:(]|\s*$)"
+)
+_TO = re.compile(rf"\b(?:to|into|nach)\s+(?P<place>[^\W\d_][\w .'’/-]{{1,60}}?){_STOP}", re.IGNORECASE)
+_FROM = re.compile(rf"\b(?:from|von|ab|out of)\s+(?P<place>[^\W\d_][\w .'’/-]{{1,60}}?){_STOP}", re.IGNORECASE)
+_TIME = pattern(rf"(?:^|(?<=[\s,(]))(?P<when>{WHEN})(?=[\s,.!?)]|$)")
+_BACK = pattern(rf"\b(?:return(?:ing)?|(?:coming |and )?back|zurück)\b(?: (?:on|at))?[ ,]*(?P<when>{WHEN})")
+_PEOPLE = re.compile(
+    r"\bfor (?P<count>[1-9]|one|two|three|four|five|six)\b(?! (?:days?|weeks?|nights?))", re.IGNORECASE
+)
+_NONSTOP = re.compile(r"\bnon-?stop\b|\bdirect\b|\bdirekt\w*\b", re.IGNORECASE)
+_CABIN = re.compile(r"\b(first|business|premium(?: economy)?|economy)(?:[ -]class)?\b", re.IGNORECASE)
+_FLIGHT_OF = re.compile(r"\b(?P<place>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?) flights?\b")
+
+
+def spoken(turns: Sequence[tuple[str, str]]) -> str:
+    """What the user's last words mean: with what they asked for before, where they answer a question of ours.
+
+    `turns` are (role, text), oldest first, and end with the user's.
+    """
+    _, text = turns[-1]
+    before = turns[:-1]
+    asked = before[-1][1] if before and before[-1][0] == "assistant" else ""
+    question = asked[asked.rindex(ASKS) :] if ASKS in asked else ""
+    if not question or len(text) > ANSWER_CHARACTERS_MAX or len(before) < 2 or before[-2][0] != "user":
+        return text
+    earlier = spoken(before[-TURNS_MAX * 2 : -1])
+    answer = one_line(text).strip(" .!?")
+    if _FLIGHT_WORD.search(answer):
+        return text
+    if question.startswith((WHERE_TO, WHICH_TO)) and not re.match(r"(?:to|nach)\b", answer, re.IGNORECASE):
+        answer = f"to {answer}"
+    elif question.startswith((WHERE_FROM, WHICH_FROM)) and not re.match(r"(?:from|von)\b", answer, re.IGNORECASE):
+        answer = f"from {answer}"
+    # The last word counts: a place that was not clear is said again.
+    return f"{_without(earlier, answer)}, {answer}"
+
+
+_FLIGHT_WORD = re.compile(r"\bflights?\b|\bfl(?:ü|ue)ge?\b|\bfly\b", re.IGNORECASE)
+
+
+def _without(earlier: str, answer: str) -> str:
+    for start, known in (("to ", _TO), ("from ", _FROM)):
+        if answer.casefold().startswith(start):
+            earlier = known.sub("", earlier)
+    return earlier.rstrip(" .!?,")
+
+
+def flight_arguments(text: str) -> dict[str, str]:
+    """The arguments of `find_flights` that the words say."""
+    text = one_line(text)
+    said: dict[str, str] = {}
+    rest = text
+    if (back := _BACK.search(rest)) is not None:
+        said["return_text"] = _tidy(back["when"])
+        rest = f"{rest[: back.start()]} , {rest[back.end() :]}"
+    whens = [_tidy(match["when"]) for match in _TIME.finditer(rest)]
+    rest = _TIME.sub(" , ", rest)
+    if whens:
+        said["departure_text"] = whens[-1]
+    for name, known in (("destination", _TO), ("origin", _FROM)):
+        found = [_tidy(match["place"]) for match in known.finditer(_without_verbs(rest))]
+        if found:
+            said[name] = found[-1]
+    if "destination" not in said and (named := _FLIGHT_OF.search(rest)) is not None:
+        said["destination"] = named["place"]
+    if (people := _PEOPLE.search(rest)) is not None:
+        said["passengers"] = _NUMBERS.get(people["count"].casefold(), people["count"])
+    if _NONSTOP.search(rest):
+        said["stops_max"] = "0"
+    if (cabin := _CABIN.search(rest)) is not None:
+        said["cabin"] = next(value for word, value in _CABINS if cabin[1].casefold().startswith(word))
+    return said
+
+
+def _without_verbs(text: str) -> str:
+    """`I want to fly to Rome` names one place."""
+    return re.sub(r"\bto (?=(?:fly|go|travel|book|find|get|be)\b)", " ", text, flags=re.IGNORECASE)
+
+
+def _tidy(text: str) -> str:
+    return " ".join(text.split()).strip(" ,.!?")

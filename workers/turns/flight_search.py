@@ -1,0 +1,269 @@
+"""From a call of the tool to what is to be searched for: the trip it is about, where from and to, when, and the wishes.
+
+What the user said comes first, then a trip that the calendar speaks of, then what they prefer. What nobody knows is
+asked for. Must not search.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import cast
+
+from commands.arguments import FindFlightsArguments
+from commands.phrases import When
+from commands.setting import Setting
+from domain.brain import Brain, TripState
+from domain.occurrences import instant_ms, occurrences
+from domain.text import one_line
+from domain.travel import Busy, Cabin, FlightQuery, Wishes
+from domain.values import Json
+from workers.days import local_now
+from workers.flight_words import WHEN_OUT, WHERE_FROM, WHERE_TO, WHICH_FROM, WHICH_TO, flight_arguments
+from workers.grounding import is_named
+from workers.tools.airports import Ambiguous, Place, Unknown, airports
+from workers.tools.query import WINDOW_DAYS_MAX
+
+BUSY_MAX = 50
+_MONTH_ALONE = re.compile(r"\b(?:in|im|during) \w+\b|\bmonth\b", re.IGNORECASE)
+_HOME = re.compile(r"home.?airport|favou?rite.?airport|preferred.?airport|^airport$", re.IGNORECASE)
+
+
+class Missing(Exception):
+    """Something is not known that a search needs; `question` asks the user for it."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__(question)
+        self.question = question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """`start` and `goal` as a person would say them; `from_zone`: the start is only guessed, by the user's clock."""
+
+    query: FlightQuery
+    start: str
+    goal: str
+    wishes: Wishes
+    trip_id: str | None = None
+    from_zone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The call's arguments, checked against the user's words: where a place was not said, the words decide."""
+
+    destination: str
+    origin: str
+    departure: str
+    back: str
+    passengers: int
+    cabin: str
+    stops_max: int | None
+
+
+async def wanted_flights(
+    arguments: FindFlightsArguments, setting: Setting, *, words: str, now_ms: int, reads_first: Sequence[str] = ()
+) -> Wanted:
+    """`reads_first`: other texts of the user's in which a place may be named. Raises `Missing`."""
+    said = _said(arguments, words, (words, *reads_first))
+    brain = setting.brain
+    await asyncio.to_thread(airports)  # the table is read once, off the loop
+    country = _travel(brain).get("country")
+    trips = _coming(brain, now_ms)
+    trip_id, trip = _trip(said.destination, trips, country)
+    goal = said.destination or (trip.trip.destination if trip else "")
+    if not goal:
+        raise Missing(WHERE_TO)
+    to = _place(goal, country, WHICH_TO)
+    start, from_zone = _start(said.origin, brain)
+    if not start:
+        raise Missing(WHERE_FROM)
+    out = _place(start, country, WHICH_FROM)
+    first, last, back = _dates(said, trip, setting)
+    origins = tuple(code for code in out.codes if code not in to.codes)
+    if not origins:
+        raise Missing(WHERE_FROM)
+    query = FlightQuery(
+        origins=origins[:6],
+        destinations=to.codes[:6],
+        departure_from=first.isoformat(),
+        departure_until=last.isoformat(),
+        return_on=back.isoformat() if back else None,
+        passengers=said.passengers,
+        cabin=cast(Cabin, said.cabin or _travel(brain).get("cabin") or "economy"),
+        stops_max=said.stops_max,
+    )
+    return Wanted(
+        query=query,
+        start=out.label if not said.origin else one_line(said.origin),
+        goal=to.label if len(goal) == 3 else one_line(goal),
+        wishes=_wishes(brain, query, trip),
+        trip_id=trip_id,
+        from_zone=from_zone,
+    )
+
+
+def _said(arguments: FindFlightsArguments, words: str, texts: Sequence[str]) -> _Said:
+    by_rule = flight_arguments(words)
+
+    def place(given: str | None, name: str) -> str:
+        text = one_line(given or "")
+        return text if text and is_named(text, texts) else by_rule.get(name, "")
+
+    passengers = (arguments.passengers or "").strip() or by_rule.get("passengers", "")
+    stops = (arguments.stops_max or "").strip() or by_rule.get("stops_max", "")
+    return _Said(
+        destination=place(arguments.destination, "destination"),
+        origin=place(arguments.origin, "origin"),
+        departure=one_line(arguments.departure_text or "") or by_rule.get("departure_text", ""),
+        back=one_line(arguments.return_text or "") or by_rule.get("return_text", ""),
+        passengers=int(passengers) if passengers else 1,
+        cabin=arguments.cabin or by_rule.get("cabin", ""),
+        stops_max=int(stops) if stops else None,
+    )
+
+
+# --- places ---------------------------------------------------------------------------------------------------
+
+
+def _place(text: str, country: str | None, which: str) -> Place:
+    found = airports().resolve(text, country=country)
+    if isinstance(found, Place):
+        return found
+    assert isinstance(found, Ambiguous | Unknown)
+    raise Missing(which + found.question)
+
+
+def _start(said: str, brain: Brain) -> tuple[str, bool]:
+    """As it was said; else where the user is at home, by preference, by memory, and last by their clock."""
+    if said:
+        return said, False
+    travel = _travel(brain)
+    listed = travel.get("airports")
+    home = travel.get("homeAirport") or (listed[0] if isinstance(listed, list) and listed else "")
+    if home:
+        return str(home), False
+    newest = sorted(brain.memories.values(), key=lambda state: -state.version)
+    for state in newest:
+        if _HOME.search(state.memory.key.replace("_", " ")):
+            return one_line(state.memory.value), False
+    city = brain.timezone.rpartition("/")
+    return (city[2].replace("_", " "), True) if city[0] and city[0] != "Etc" else ("", False)
+
+
+def _travel(brain: Brain) -> dict[str, Json]:
+    value = brain.preference("travel")
+    return dict(value) if isinstance(value, dict) else {}
+
+
+# --- trips and dates ------------------------------------------------------------------------------------------
+
+
+def _coming(brain: Brain, now_ms: int) -> list[tuple[str, TripState]]:
+    """Trips that have not begun, the next one first."""
+    today = local_now(now_ms, brain.timezone).date().isoformat()
+    coming = [(trip_id, state) for trip_id, state in brain.trips.items() if state.trip.departure_date >= today]
+    return sorted(coming, key=lambda item: (item[1].trip.departure_date, item[0]))
+
+
+def _trip(
+    goal: str, trips: Sequence[tuple[str, TripState]], country: str | None
+) -> tuple[str | None, TripState | None]:
+    """The next trip to there; where nobody said where to, the only one that is planned."""
+    if not goal:
+        return trips[0] if len(trips) == 1 else (None, None)
+    wanted = airports().resolve(goal, country=country)
+    for trip_id, state in trips:
+        there = airports().resolve(state.trip.destination, country=country)
+        same_name = state.trip.destination.casefold() == goal.casefold()
+        if same_name or (isinstance(wanted, Place) and isinstance(there, Place) and {*wanted.codes} & {*there.codes}):
+            return trip_id, state
+    return None, None
+
+
+def _dates(said: _Said, trip: TripState | None, setting: Setting) -> tuple[date, date, date | None]:
+    """The first and the last day of departure, and the day of the way back. Raises `Missing`."""
+    back = _day(setting.when(said.back)) if said.back else None
+    if said.departure:
+        first, last = _window(said.departure, setting)
+    elif trip is not None:
+        first = last = date.fromisoformat(trip.trip.departure_date)
+        if back is None and trip.trip.return_date:
+            back = date.fromisoformat(trip.trip.return_date)
+    else:
+        raise Missing(WHEN_OUT)
+    return first, last, back if back is None or back >= first else None
+
+
+def _window(phrase: str, setting: Setting) -> tuple[date, date]:
+    """A week is all of its days that are left, a weekend its two, a month its first 31 that are left; else a day."""
+    when = setting.when(phrase)
+    today = setting.now.date()
+    text = phrase.casefold()
+    day = _day(when)
+    if day is None or day < today:
+        if "this week" in text:
+            return today, today + timedelta(days=6 - today.weekday())
+        raise Missing(WHEN_OUT)
+    if "weekend" in text:
+        return day, day + timedelta(days=1)
+    if re.search(r"\bweek\b|\bwoche\b", text) and not re.search(r"\bin \w+ weeks?\b|day\b", text):
+        monday = day - timedelta(days=day.weekday())
+        return max(today, monday), monday + timedelta(days=6)
+    if _MONTH_ALONE.search(text) and not re.search(r"\d|day", text):
+        first = max(today, day.replace(day=1))
+        following = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+        return first, min(following - timedelta(days=1), first + timedelta(days=WINDOW_DAYS_MAX - 1))
+    return day, day
+
+
+def _day(when: When | None) -> date | None:
+    return None if when is None else date.fromisoformat(when.due[:10])
+
+
+# --- wishes ---------------------------------------------------------------------------------------------------
+
+
+def _wishes(brain: Brain, query: FlightQuery, trip: TripState | None) -> Wishes:
+    travel = _travel(brain)
+    hours = brain.preference("workHours")
+    starts, _, ends = hours.partition("-") if isinstance(hours, str) else ("", "", "")
+    busy = _busy(brain, query, trip)
+    arrive_by_ms = None
+    if trip is not None and query.departure_from == query.departure_until:
+        # What begins on the trip after its first morning is what the traveller flies there for.
+        known = brain.calendar.get(trip.calendar_id)
+        begins_ms = 0 if known is None else known.entry.starts_at_ms
+        arrive_by_ms = min((one.starts_at_ms for one in busy if one.starts_at_ms > begins_ms), default=None)
+    return Wishes(
+        airlines=_texts(travel.get("airlines")),
+        airlines_avoided=_texts(travel.get("airlinesAvoided")),
+        airports=_texts(travel.get("airports")),
+        work_starts=starts or None,
+        work_ends=ends or None,
+        busy=() if arrive_by_ms is not None else busy,
+        arrive_by_ms=arrive_by_ms,
+        stops_max=query.stops_max if query.stops_max is not None else travel.get("stopsMax"),
+    )
+
+
+def _busy(brain: Brain, query: FlightQuery, trip: TripState | None) -> tuple[Busy, ...]:
+    """Appointments on the days of travel, but for the trip itself and whole days."""
+    last = date.fromisoformat(query.return_on or query.departure_until)
+    from_ms = instant_ms(query.departure_from, brain.timezone)
+    until_ms = instant_ms((last + timedelta(days=1)).isoformat(), brain.timezone)
+    ours = "" if trip is None else trip.calendar_id
+    entries = ((key, state.entry) for key, state in brain.calendar.items() if key != ours and not state.entry.all_day)
+    found = occurrences(entries, from_ms=from_ms, until_ms=until_ms, limit=BUSY_MAX)
+    return tuple(
+        Busy(title=one_line(each.entry.title), starts_at_ms=each.starts_at_ms, ends_at_ms=each.ends_at_ms)
+        for each in found
+    )
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    return tuple(str(each) for each in value) if isinstance(value, list | tuple) else ()
