@@ -29,7 +29,6 @@ ARCHIVE_NAME = "microcos-export.zip"
     operation_id="exportUser",
     tags=["own data"],
     media_type="application/zip",
-    opt={"answer": bytes},
 )
 async def export_user(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Everything about the user as a zip archive, sent while it is made; its README says what is in it."""

@@ -121,7 +121,11 @@ def run_action(command: RunAction, brain: Brain, context: CommandContext) -> lis
     return [*events, created]
 
 
-def approve_action(command: ApproveAction, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+def resolve_action(command: ApproveAction | RejectAction, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+    return _approve(command, brain, context) if isinstance(command, ApproveAction) else _reject(command, brain)
+
+
+def _approve(command: ApproveAction, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     """The deed's events and the action's new status; nothing when it is done. What refuses the deed is raised, and
     the action goes on waiting."""
     known = _waiting(brain, command.action_id, "committed")
@@ -133,7 +137,7 @@ def approve_action(command: ApproveAction, brain: Brain, context: CommandContext
     return [*events, _resolved(command.action_id, known, "committed", _result_id(events), command.payload, brain)]
 
 
-def reject_action(command: RejectAction, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+def _reject(command: RejectAction, brain: Brain) -> list[BrainEvent]:
     known = _waiting(brain, command.action_id, "refused")
     if known is None:
         return []

@@ -71,6 +71,21 @@ class SyncCalendar:
     is_complete: bool
 
 
+CalendarCommand = SetCalendarEvent | RemoveCalendarEvent | ImportCalendar | SyncCalendar
+
+
+def change_calendar(command: CalendarCommand, brain: Brain, context: CommandContext) -> list[BrainEvent]:
+    match command:
+        case SetCalendarEvent():
+            return set_calendar_event(command, brain, context)
+        case RemoveCalendarEvent():
+            return remove_calendar_event(command, brain, context)
+        case ImportCalendar():
+            return import_calendar(command, brain, context)
+        case SyncCalendar():
+            return sync_calendar(command, brain, context)
+
+
 def set_calendar_event(command: SetCalendarEvent, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     if command.calendar_id is None:
         entry = patched(None, command.fields, brain.timezone)

@@ -8,8 +8,7 @@ from commands.actions import (
     ApproveAction,
     RejectAction,
     RunAction,
-    approve_action,
-    reject_action,
+    resolve_action,
     run_action,
 )
 from commands.calendar import (
@@ -17,10 +16,7 @@ from commands.calendar import (
     RemoveCalendarEvent,
     SetCalendarEvent,
     SyncCalendar,
-    import_calendar,
-    remove_calendar_event,
-    set_calendar_event,
-    sync_calendar,
+    change_calendar,
 )
 from commands.context import CommandContext
 from commands.conversations import ChangeConversation, DeleteConversation, change_conversation, delete_conversation
@@ -135,10 +131,8 @@ def decide(command: Command, brain: Brain, context: CommandContext) -> list[Brai
             return end_reply_by_takeover(command, brain, context)
         case RunAction():
             return run_action(command, brain, context)
-        case ApproveAction():
-            return approve_action(command, brain, context)
-        case RejectAction():
-            return reject_action(command, brain, context)
+        case ApproveAction() | RejectAction():
+            return resolve_action(command, brain, context)
         case CreateTask():
             return create_task(command, brain, context)
         case UpdateTask() | CompleteTask() | ReopenTask() | DeleteTask():
@@ -165,14 +159,8 @@ def decide(command: Command, brain: Brain, context: CommandContext) -> list[Brai
             return keep_flights(command, brain, context)
         case SelectFlight():
             return select_flight(command, brain, context)
-        case SetCalendarEvent():
-            return set_calendar_event(command, brain, context)
-        case RemoveCalendarEvent():
-            return remove_calendar_event(command, brain, context)
-        case ImportCalendar():
-            return import_calendar(command, brain, context)
-        case SyncCalendar():
-            return sync_calendar(command, brain, context)
+        case SetCalendarEvent() | RemoveCalendarEvent() | ImportCalendar() | SyncCalendar():
+            return change_calendar(command, brain, context)
         case StartVoiceJob():
             return start_voice_job(command, brain, context)
         case EndVoiceJob():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from domain.values import BookingStep
 from projections.event_groups import CALENDAR, DAY, DUE, TRAVEL, VOICE
 from projections.view import Change, Column, Handler, Key, Patch, Remove, Seen, Table, Upsert, View
 
@@ -23,7 +24,7 @@ TRIPS = Table(
     ],
 )
 
-STEPS = ("offer_selected", "tasks_created", "payment")
+STEPS: tuple[BookingStep, ...] = ("offer_selected", "tasks_created", "payment")
 
 # `selected_…`: the event by which one of the flights was selected. A step's column holds its status.
 FLIGHTS = Table(

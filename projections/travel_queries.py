@@ -47,9 +47,7 @@ async def _trip(reader: Reader, user_id: str, row: Row, today: str) -> dict[str,
     if over < today:
         return None
     steps: dict[BookingStep, StepStatus] = {
-        name: status
-        for name, status in zip(STEPS, row[14:17], strict=True)
-        if status is not None  # type: ignore[misc]
+        name: status for name, status in zip(STEPS, row[14:17], strict=True) if status is not None
     }
     return trip_json(
         travel_event_id=row[3],

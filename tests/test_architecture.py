@@ -34,7 +34,7 @@ TOP_LEVEL = {
     ".gitignore",
     "requirements.lock",
     "requirements-test.lock",
-    "requirements-local-llm.lock",
+    "requirements-local-llm.lock", "requirements-voice.lock",
 }
 
 

@@ -27,7 +27,7 @@ from infra.keys import Keyring
 from workers.flight_words import spoken
 from workers.grounding import points_back
 from workers.intents import Asked, asked
-from workers.prompts import Scene
+from workers.prompt_days import Scene
 
 MESSAGES_ENOUGH = 4  # with so many before the question nothing else is looked for
 SCANNED_EVENTS_MAX = 500  # looked through for a conversation whose last messages the state has let go
@@ -49,8 +49,11 @@ class Context:
     spoken: str = ""
 
 
-async def read_context(log: EventLog, keyring: Keyring, user_id: str, brain: Brain, reply: ReplyRef) -> Context:
-    """One indexed read, and a second one for notes. Raises `Unavailable`, or `CorruptEvent` for what does not open."""
+async def read_context(
+    log: EventLog, keyring: Keyring, user_id: str, brain: Brain, reply: ReplyRef, *, offset_ms: int = 0
+) -> Context:
+    """One indexed read, and a second one for notes. `offset_ms`: how far the users' clock is ahead of events' times.
+    Raises `Unavailable`, or `CorruptEvent` for what does not open."""
     entries = brain.context.get(reply.conversation_ref, ())
     messages = {entry.version for entry in entries if _is_before(entry.turn, reply)}
     is_all = len(messages) >= MESSAGES_ENOUGH or not _was_cut(brain, reply, has_any=bool(messages))
@@ -70,7 +73,7 @@ async def read_context(log: EventLog, keyring: Keyring, user_id: str, brain: Bra
         brain=brain,
         reply=reply,
         facts=list(shown.values()),
-        times=await _times_of_done(log, user_id, brain) if wanted.intent == "summary" else {},
+        times=await _times_of_done(log, user_id, brain, offset_ms) if wanted.intent == "summary" else {},
     )
     before = "\n".join(text for _, text in talk[-TALKED_OF - 1 : -1]) if points_back(wanted.words) else ""
     return Context(scene=scene, done=_by_action(facts, reply.message_id), asked=wanted, spoken=before)
@@ -97,11 +100,11 @@ def _asked(question: BrainEvent, reply: ReplyRef, talk: Sequence[tuple[str, str]
     return asked(text if meant == text else meant, origin=reply.origin, hint=question.content.intent)
 
 
-async def _times_of_done(log: EventLog, user_id: str, brain: Brain) -> dict[int, int]:
-    """When tasks were completed, by the version at which they were; of the newest."""
+async def _times_of_done(log: EventLog, user_id: str, brain: Brain, offset_ms: int) -> dict[int, int]:
+    """When tasks were completed, on the users' clock, by the version at which they were; of the newest."""
     versions = sorted((s.version for s in brain.tasks.values() if s.task.status == "done"), reverse=True)
     rows = await log.read_versions(user_id, sorted(versions[:DONE_LOOKED_AT_MAX]))
-    return {row.version: codec.peek(row).at_ms for row in rows}
+    return {row.version: codec.peek(row).at_ms + offset_ms for row in rows}
 
 
 def question_text(scene: Scene) -> str:

@@ -23,7 +23,7 @@ from domain.events import MessageReceived
 from domain.ports import ToolCall
 from domain.values import REDACTED
 from infra.telemetry import get_logger
-from workers.prompts import Scene
+from workers.prompt_days import Scene
 
 logger = get_logger("workers.dates")
 

@@ -141,6 +141,7 @@ _ROOM = (
         frozenset({"set_preference"}),
     ),
     _leave(rf"(?:{_VERBS}|set|change)\b.{{0,200}}?\bplan", frozenset({"set_plan"})),
+    _leave(r"please|bitte", frozenset({"create_task"})),
     _leave(r"today|tonight|tomorrow|(?:mon|tues|wednes|thurs|fri|satur|sun)day|morgen|heute|at \d{1,2}", NEW),
 )
 

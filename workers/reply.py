@@ -166,8 +166,11 @@ class ReplyTurn:
         """None when the prompt cannot be made: an attempt has to be claimed all the same, or nothing would end it."""
         desk = self._desk
         try:
-            context = await read_context(desk.log, desk.keyring, self.user_id, brain, reply.ref)
-            asked, now_ms = context.asked, desk.clock.user_now_ms()
+            now_ms = desk.clock.user_now_ms()
+            context = await read_context(
+                desk.log, desk.keyring, self.user_id, brain, reply.ref, offset_ms=now_ms - desk.clock.now_ms()
+            )
+            asked = context.asked
             prompt = build_prompt(
                 context.scene,
                 model=desk.model.name,

@@ -23,6 +23,9 @@ _STRONG = re.compile(r"(\*\*\*|\*\*|~~)(?=\S)(.{1,500}?)(?<=\S)\1", re.DOTALL)
 _STARRED = re.compile(r"(?<![*\w])\*(?=\S)([^*\n]{1,500}?)(?<=\S)\*(?![*\w])")
 _UNDERLINED = re.compile(r"(?<!\w)(_{1,3})(?=\S)(.{1,500}?)(?<=\S)\1(?!\w)")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~])")
+# Marks that were escaped mean nothing: meanwhile they stand in a block of characters that no text has.
+_ASIDE = 0xF0000
+_SET_ASIDE = re.compile("[\U000f0021-\U000f007e]")
 _CELLS = re.compile(r"[ \t]*\|[ \t]*")
 _ENDS = re.compile(r"[.!?:;,…]$")
 
@@ -35,6 +38,7 @@ def spoken_text(markdown: str) -> str:
     text = markdown.replace("\r\n", "\n")
     for pattern in (_FENCE, _COMMENT, _LINK_NAMED, _TABLE_RULE, _RULE):
         text = pattern.sub("", text)
+    text = _ESCAPED.sub(lambda found: chr(_ASIDE + ord(found[1])), text)
     text = _AUTOLINK.sub(r"\1", text)
     text = _IMAGE.sub(r"\1", text)
     text = _LINK.sub(r"\1", text)
@@ -44,7 +48,7 @@ def spoken_text(markdown: str) -> str:
     text = _CODE.sub(r"\2", text)
     for _ in range(2):  # one kind of emphasis may stand within another
         text = _UNDERLINED.sub(r"\2", _STARRED.sub(r"\1", _STRONG.sub(r"\2", text)))
-    text = _ESCAPED.sub(r"\1", text)
+    text = _SET_ASIDE.sub(lambda found: chr(ord(found[0]) - _ASIDE), text)
     return "\n".join(line for line in map(_said, text.split("\n")) if line)
 
 

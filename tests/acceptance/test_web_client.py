@@ -65,6 +65,5 @@ def test_the_client_s_types_and_units_hold(environment: dict[str, str], script: 
 def test_the_client_works_in_a_browser(environment: dict[str, str], flow: str) -> None:
     if shutil.which("chromium") is None:
         pytest.skip("chromium is not installed")
-    # Where another process ends ours, its `microcos dev` sees that its parent is gone and ends too.
     done = run("node", "--test", f"e2e/{flow}", cwd=WEB, environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,7 +12,7 @@ from commands.messages import RegenerateReply
 from commands.replies import CompleteReply, FailReply
 from commands.tasks import CompleteTask, CreateTask, DeleteTask
 from domain.errors import NotFound
-from domain.limits import DAY_MS
+from domain.limits import CONTEXT_MESSAGES_KEPT_MAX, DAY_MS, RATE_WINDOW_MS, REPLIES_KEPT_MAX
 from domain.values import Task
 from projections import task_queries
 from projections.chat_queries import fetch_conversations, fetch_messages
@@ -67,6 +67,26 @@ async def test_conversations_are_listed_the_last_used_first(world: World) -> Non
     assert [c["main"] for c in found] == [False, False, True]
     assert [c["id"] for c in await conversations(world, history, archived=True)] == ["b"]
     assert [c["id"] for c in await conversations(world, history, archived=False, limit=1)] == ["a", "main"]
+
+
+async def test_paging_back_reaches_the_first_message_whatever_the_state_still_knows(world: World) -> None:
+    """The state keeps a part of the replies and of the context; the archived conversation keeps all."""
+    history, count = History(USER), REPLIES_KEPT_MAX + CONTEXT_MESSAGES_KEPT_MAX
+    for number in range(count):
+        history.now_ms += RATE_WINDOW_MS // 10
+        history.say(f"m {number}", "old").answer(f"a {number}")
+    history.do(ChangeConversation(conversation_ref="c_old", archived=True))
+    assert len(history.brain.replies) == REPLIES_KEPT_MAX
+    given(world, history)
+    texts: list[str] = []
+    cursor: str | None = None
+    while True:
+        body = (await fetch_messages(reader_of(world, history), USER, "c_old", limit=50, cursor=cursor)).body
+        texts = [message["text"] for message in body["messages"]] + texts
+        cursor = body["nextCursor"]
+        if cursor is None:
+            break
+    assert texts == [text for number in range(count) for text in (f"m {number}", f"a {number}")]
 
 
 async def test_a_deleted_conversation_leaves_no_row_and_may_come_again(world: World) -> None:

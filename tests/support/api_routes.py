@@ -65,13 +65,16 @@ class Owned:
     note_id: str
     conversation_id: str
     event_id: str
+    workflow_id: str
+    flight_id: str
+    action_id: str
     key: str = "theme"
 
     def path_values(self) -> dict[str, str]:
         return dict(vars(self))
 
 
-UNKNOWN = Owned("m_x", "s_x", "t_x", "mem_x", "n_x", "nothing", "cal_x")
+UNKNOWN = Owned("m_x", "s_x", "t_x", "mem_x", "n_x", "nothing", "cal_x", "wf_x", "f_x", "act_x")
 
 
 async def own_objects(user: User, word: str = "mine") -> Owned:
@@ -93,7 +96,17 @@ async def own_objects(user: User, word: str = "mine") -> Owned:
         note_id=note["id"],
         conversation_id="trip",
         event_id=made["id"],
+        **await _flights(user),
     )
+
+
+async def _flights(user: User) -> dict[str, str]:
+    """What was found, and an action that waits for approval to select one of it."""
+    await user.ended((await user.say("Find flights from JFK to Boston tomorrow", conversationId="trip"))["replyId"])
+    asked = await user.ended((await user.say("Book the first one", conversationId="trip"))["replyId"])
+    (action,) = asked["actions"]
+    payload = action["payload"]
+    return {"workflow_id": payload["workflow_id"], "flight_id": payload["flight_id"], "action_id": action["id"]}
 
 
 def good_body(operation: str, owned: Owned) -> dict[str, Any] | None:
@@ -143,6 +156,9 @@ def good_body(operation: str, owned: Owned) -> dict[str, Any] | None:
         "changeConversation": {"title": "T", "archived": False},
         "openSession": {},
         "issueStreamTicket": {},
+        "selectFlight": {},
+        "approveAction": {},
+        "rejectAction": {},
     }
     without = {
         *("listTasks", "getTask", "listMemories", "forgetMemory", "listNotes", "deleteNote", "listPreferences"),
@@ -156,5 +172,9 @@ def good_body(operation: str, owned: Owned) -> dict[str, Any] | None:
     return bodies[operation]
 
 
-# For services; with a file that is no JSON; answered with a file; the last of a user: each has its own tests.
-SPECIAL = ("completeReply", "importCalendar", "exportUser", "eraseUser")
+# For services; with a file that is no JSON; answered with a file; the last of a user; with engines that are not here:
+# each has its own tests.
+SPECIAL = (
+    *("completeReply", "importCalendar", "exportUser", "eraseUser"),
+    *("uploadVoice", "getVoiceJob", "getMessageAudio"),
+)

@@ -34,6 +34,8 @@ from domain.foreign_calendar import ForeignEvent
 from domain.ports import StoredEvent
 from domain.values import CalendarEntry, ModelUsage, Origin, Plan, Task
 from infra import codec
+from tests.support.travel_histories import travel_command
+from tests.support.voice_histories import voice_command
 
 START_MS = 1_763_546_400_000  # 2025-11-19T10:00:00Z
 
@@ -101,7 +103,7 @@ class History:
             command_id=f"c-{self.commands}",
             now_ms=self.now_ms,
             origin=origin,
-            limits=Limits(messages_per_minute=0, tokens_per_day=0),
+            limits=Limits(messages_per_minute=0, tokens_per_day=0, flight_searches_per_day=2),
         )
 
     def _keep(self, events: list[BrainEvent], context: CommandContext) -> None:
@@ -208,6 +210,8 @@ KINDS = (
     *("act", "create", "update", "finish", "reopen", "drop", "pin", "forget", "note", "unnote", "prefer", "plan"),
     *("meet", "move_meeting", "cancel_meeting", "import", "due", "remind", "remind", "notify", "wish"),
     *("open", "close", "rename", "archive", "restore", "delete", "wait"),
+    *("record", "transcribe", "speak"),
+    *("search", "find", "select", "put_forward", "approve", "reject"),
 )
 
 
@@ -219,6 +223,7 @@ def random_step(history: History, choose: random.Random) -> None:
         return
     command = _chat_command(history, kind, choose) or _object_command(history, kind, choose)
     command = command or _calendar_command(history, kind, choose) or _due_command(history, kind, choose)
+    command = command or voice_command(history, kind, choose) or travel_command(history, kind, choose)
     if command is not None:
         history.do(command)
 
@@ -229,7 +234,11 @@ def _chat_command(history: History, kind: str, choose: random.Random) -> Command
         case "say":
             name = None if ref == "c_main" else ref
             return PostMessage(
-                channel="chat", text=f"text {len(history.facts)}", conversation_id=name, conversation_ref=ref
+                channel="chat",
+                text=f"text {len(history.facts)}",
+                conversation_id=name,
+                conversation_ref=ref,
+                speak=len(history.facts) % 3 == 0,
             )
         case "rename":
             return ChangeConversation(conversation_ref=ref, title=f"title {len(history.facts)}")

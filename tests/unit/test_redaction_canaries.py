@@ -18,7 +18,8 @@ from infra import telemetry
 from infra.settings import Settings
 from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
 from workers.llm.offline import OfflineModel
-from workers.prompts import REDACTED_RULE, TEMPLATE_VERSION, Scene, prompt_hash, render
+from workers.prompt_days import Scene
+from workers.prompts import REDACTED_RULE, TEMPLATE_VERSION, prompt_hash, render
 
 CANARIES = (
     "canary.john@example.org",
@@ -190,7 +191,7 @@ async def test_a_question_for_garbled_arguments_quotes_no_value_and_its_answer_i
     async with open_world() as world:
         garbled = tool_call("create_task", '{"title": "mail", "[EMAIL_1]": 1}')
         model = ScriptedModel(["Sure.", garbled], answers=['{"title": "mail [EMAIL_1]"}'])
-        await world.post("Please see to canary.john@example.org")
+        await world.post("Remind me to mail canary.john@example.org")
         await world.serve(await world.worker(model))
         ((question, _),) = model.questions
         check_nothing_left([*model.calls, question])

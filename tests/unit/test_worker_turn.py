@@ -21,7 +21,8 @@ from domain.ports import ModelFinished
 from domain.values import ModelUsage
 from tests.support.worker_world import ScriptedModel, open_world, tool_call
 from workers.confirmations import BUDGET_SPENT, TOO_MANY_ACTIONS
-from workers.prompts import Scene, prompt_hash, render
+from workers.prompt_days import Scene
+from workers.prompts import prompt_hash, render
 
 JOHN = tool_call("create_task", '{"title": "call John", "due_text": "Friday at 5"}')
 JOHN_DONE = "Done: call John — due Friday 2025-11-21 17:00."

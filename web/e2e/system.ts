@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const COMMAND = process.env.MICROCOS_COMMAND ?? join(ROOT, ".venv/bin/microcos");
@@ -33,7 +33,9 @@ export class System {
   async up(): Promise<void> {
     this.output = "";
     const given = ["dev", "--port", new URL(this.url).port, "--data-dir", this.dataDir];
-    const child = spawn(COMMAND, given, {
+    // Under the launcher, which ends it with this process, whatever ends that.
+    const launcher = ["-I", "-S", join(ROOT, "infra/embedded/launch.py"), String(process.pid), "15", "same", "--"];
+    const child = spawn(join(dirname(COMMAND), "python"), [...launcher, COMMAND, ...given], {
       cwd: ROOT,
       env: { ...process.env, ...this.environment },
       stdio: ["ignore", "pipe", "inherit"],
@@ -42,7 +44,7 @@ export class System {
     child.stdout?.on("data", (data: Buffer) => {
       this.output += data.toString();
     });
-    await this.told(/^log in\s+\| (\S+)$/m);
+    await this.told(/^dev\s+\| ready in/m);
   }
 
   /** Ends everything: as by Ctrl-C, or at once. */

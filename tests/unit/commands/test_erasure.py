@@ -6,9 +6,9 @@ import pytest
 
 from commands.erasure import EraseUser
 from commands.tasks import CreateTask
-from domain.errors import Gone
 from domain.events import ReplyStopped, UserErased
 from domain.values import Task
+from tests.support.decider import Scenario
 from tests.support.histories import History
 
 
@@ -29,9 +29,4 @@ def test_somebody_without_a_single_event_can_be_erased() -> None:
 
 @pytest.mark.parametrize("command", [EraseUser(), CreateTask(task=Task(title="too late"))])
 def test_nothing_can_follow(command: EraseUser | CreateTask) -> None:
-    history = History("00/u").do(EraseUser())
-    before = len(history.facts)
-    with pytest.raises(Gone) as refused:
-        history.decide(command)
-    assert refused.value.code == "erased"
-    assert len(history.facts) == before
+    Scenario().given(EraseUser()).when(command).then_refused("erased")

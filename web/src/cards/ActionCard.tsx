@@ -6,11 +6,12 @@ import { useI18n } from "../i18n/i18n.tsx";
 import type { Brain } from "../live/brain.ts";
 import { useBrain, useLive } from "../live/context.tsx";
 import { text } from "../live/read.ts";
+import { useTrips } from "../panels/lists.ts";
 import { TaskRow } from "../panels/TaskRow.tsx";
 import { newId } from "../session/ids.ts";
 import { Icon, type IconName } from "../ui/Icon.tsx";
 import { useNotify } from "../ui/notify.tsx";
-import type { Action } from "../wire.ts";
+import type { Action, Flight, Payload, Trip } from "../wire.ts";
 import { PlanCard } from "./PlanCard.tsx";
 import { TripCard } from "./TripCard.tsx";
 
@@ -20,10 +21,8 @@ export function ActionCard({ artifact }: ToolCallMessagePartProps) {
   const action = artifact as Action;
   const { t } = useI18n();
   const task = useBrain(useCallback((brain: Brain) => brain.tasks[action.resultId ?? ""], [action.resultId]));
-  const trip = useBrain(useCallback((brain: Brain) => brain.trips[action.resultId ?? ""], [action.resultId]));
-  const plan = useBrain(useCallback((brain: Brain) => planOf(brain, action), [action]));
-  if (trip !== undefined) return <TripCard trip={trip} />;
-  if (plan !== undefined) return <PlanCard plan={plan} />;
+  if (action.kind === "find_flights" && action.payload?.workflow_id) return <FoundFlights payload={action.payload} />;
+  if (action.kind === "set_plan" && action.status === "committed") return <SetPlan payload={action.payload ?? {}} />;
   const subject = action.kind.split("_").at(-1) ?? "";
   return (
     <section className={`card ${action.status}`} aria-label={t.maybe(`action_${action.kind}`, action.kind)}>
@@ -39,8 +38,30 @@ export function ActionCard({ artifact }: ToolCallMessagePartProps) {
   );
 }
 
-function planOf(brain: Brain, action: Action) {
-  return action.kind.includes("plan") ? brain.plans[action.resultId ?? text(action.payload?.date)] : undefined;
+/** The plan of that day as it is now, or as it was made where it is not kept any more. */
+function SetPlan({ payload }: { payload: Payload }) {
+  const date = text(payload.date);
+  const known = useBrain(useCallback((brain: Brain) => brain.plans[date], [date]));
+  const lines = (value: unknown) => (Array.isArray(value) ? value.map(String) : []);
+  const { priorities, todos, notes } = payload;
+  const made = { date, priorities: lines(priorities), todos: lines(todos), notes: lines(notes), version: 0 };
+  return <PlanCard plan={known ?? made} />;
+}
+
+/** What was found then, with what was selected since. */
+function FoundFlights({ payload }: { payload: Payload }) {
+  const workflow = text(payload.workflow_id);
+  const known = useBrain(useCallback((brain: Brain) => brain.trips[workflow], [workflow]));
+  const listed = useTrips().data?.upcoming_trips.find((trip) => trip.workflow_id === workflow);
+  const found: Trip = {
+    travel_event_id: null,
+    destination: text(payload.destination),
+    departure_date: text(payload.departure_date),
+    workflow_id: workflow,
+    ranked_flights: (Array.isArray(payload.flights) ? payload.flights : []) as Flight[],
+  };
+  const selected = known?.selected_flight_id ?? listed?.selected_flight_id ?? null;
+  return <TripCard trip={{ ...found, selected_flight_id: selected }} />;
 }
 
 const SHOWN = ["title", "key", "value", "due", "date", "start", "location", "destination", "recurrence", "name"];

@@ -53,26 +53,25 @@ function Made({ message }: { message: Message }) {
   const made = useBrain(useCallback((brain: Brain) => brain.made[question], [question]));
   const plan = useBrain(useCallback((brain: Brain) => brain.plans[made?.plan ?? ""], [made]));
   const trip = useBrain(useCallback((brain: Brain) => brain.trips[made?.trip ?? ""], [made]));
-  const shown = new Set(message.actions.flatMap((action) => (action.resultId ? [action.resultId] : [])));
+  const does = (what: string) => message.actions.some((action) => action.kind.includes(what));
   return (
     <>
-      {plan && !message.actions.some((action) => action.kind.includes("plan")) && <PlanCard plan={plan} />}
-      {trip && !shown.has(trip.workflow_id) && <TripCard trip={trip} />}
+      {plan && !does("plan") && <PlanCard plan={plan} />}
+      {trip && !does("flights") && <TripCard trip={trip} />}
     </>
   );
 }
+
+const USUAL: ReadonlySet<string> = new Set(["Thinking", "Waiting for its turn"]);
 
 function Doing({ message }: { message: Message }) {
   const { t } = useI18n();
   const progress = useBrain(useCallback((brain: Brain) => brain.progress[message.id], [message.id]));
   if (message.text && progress?.stage !== "tool") return null;
-  const label =
-    progress?.stage === "tool"
-      ? t.maybe(`doing_${progress.tool}`, t("usingTool"))
-      : message.status === "queued" && progress?.stage !== "thinking"
-        ? t("queued")
-        : t("thinking");
-  return <p className="doing quiet">{label}</p>;
+  const waiting = t(message.status === "queued" && progress?.stage !== "thinking" ? "queued" : "thinking");
+  if (progress === undefined || USUAL.has(progress.label)) return <p className="doing quiet">{waiting}</p>;
+  const key = `doing_${progress.label.toLowerCase().replaceAll(" ", "_")}`;
+  return <p className="doing quiet">{t.maybe(key, `${progress.label} …`)}</p>;
 }
 
 function Ending({ message }: { message: Message }) {

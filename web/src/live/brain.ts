@@ -4,7 +4,8 @@ import type { Memory, Message, Note, Payload, Plan, State, Task, Trip } from "..
 
 export interface Progress {
   stage: string;
-  tool?: string;
+  /** What is being done, in the server's words. */
+  label: string;
 }
 
 export interface Speech {

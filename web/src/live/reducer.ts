@@ -188,8 +188,7 @@ function withProgress(brain: Brain, data: Payload): Brain {
   const id = text(data.messageId);
   const message = brain.messages[id];
   if (message === undefined || !isRunning(message)) return brain;
-  const tool = text(data.tool);
-  const progress = { stage: text(data.stage), ...(tool === "" ? {} : { tool }) };
+  const progress = { stage: text(data.stage), label: text(data.label) };
   return { ...brain, progress: { ...brain.progress, [id]: progress } };
 }
 

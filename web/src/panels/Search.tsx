@@ -2,38 +2,46 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
+import type { Client } from "../live/client.ts";
 import { useLive } from "../live/context.tsx";
-import { number, record, text } from "../live/read.ts";
 import { Missing } from "./Missing.tsx";
+import type { PanelName } from "./Panel.tsx";
 
 const WAIT_MS = 250;
 
-interface Hit {
+interface Match {
+  kind: "message" | "task" | "note" | "memory" | "plan" | "event";
   id: string;
-  conversationId: string;
-  text: string;
-  createdAt: string;
+  snippet: string;
+  matchStart: number;
+  matchEnd: number;
+  conversationId: string | null;
+  changedAt: string;
 }
 
-export function Search({ query, open }: { query: string; open: (id: string) => void }) {
+const PANEL_OF = { task: "tasks", note: "memory", memory: "memory", plan: "agenda", event: "calendar" } as const;
+const PAGES_MAX = 5;
+
+export function Search(props: { query: string; open: (id: string) => void; show: (panel: PanelName) => void }) {
+  const { query, open, show } = props;
   const { t } = useI18n();
   const live = useLive();
   const asked = useSettled(query);
   const search = useQuery({
     queryKey: ["search", asked],
     placeholderData: keepPreviousData,
-    queryFn: async () => hitsOf(await live.client.json(`/api/v1/search?q=${encodeURIComponent(asked)}`)),
+    queryFn: () => findAll(live.client, asked),
   });
-  const hits = search.data ?? [];
+  const matches = search.data ?? [];
   return (
     <div className="threads">
-      <Missing query={search} empty={hits.length === 0} text={t("nothingFound")} />
+      <Missing query={search} empty={matches.length === 0} text={t("nothingFound")} />
       <ul className="hits">
-        {hits.map((hit) => (
-          <li key={hit.id}>
-            <button type="button" onClick={() => open(hit.conversationId)}>
-              <span>{excerpt(hit.text, asked)}</span>
-              {hit.createdAt !== "" && <span className="quiet">{t.date(hit.createdAt)}</span>}
+        {matches.map((match) => (
+          <li key={`${match.kind} ${match.id}`}>
+            <button type="button" onClick={() => (match.kind === "message" ? open(match.conversationId ?? "main") : show(PANEL_OF[match.kind]))}>
+              <Snippet match={match} />
+              <span className="quiet">{t(match.kind === "message" ? "messages" : `panel_${PANEL_OF[match.kind]}`)} · {t.date(match.changedAt)}</span>
             </button>
           </li>
         ))}
@@ -42,28 +50,32 @@ export function Search({ query, open }: { query: string; open: (id: string) => v
   );
 }
 
-/** Whatever the answer calls its list: each hit is a message, or something with a text that belongs to one. */
-function hitsOf(answer: unknown): Hit[] {
-  const body = record(answer);
-  const listed = [body.results, body.messages, body.hits].find(Array.isArray) ?? [];
-  return listed.map((one: unknown, index: number) => {
-    const hit = { ...record(one), ...record(record(one).message) };
-    return {
-      id: text(hit.id) || text(hit.messageId) || String(number(hit.version) || index),
-      conversationId: text(hit.conversationId) || "main",
-      text: text(hit.snippet) || text(hit.text) || text(hit.title),
-      createdAt: text(hit.createdAt),
-    };
-  });
+/** The places of a match are counted in code points. */
+function Snippet({ match }: { match: Match }) {
+  const characters = [...match.snippet];
+  const part = (from: number, to?: number) => characters.slice(from, to).join("");
+  return (
+    <span>
+      {part(0, match.matchStart)}
+      <mark>{part(match.matchStart, match.matchEnd)}</mark>
+      {part(match.matchEnd)}
+    </span>
+  );
 }
 
-const BEFORE = 24;
-const AFTER = 90;
-
-function excerpt(whole: string, query: string): string {
-  const at = Math.max(0, whole.toLowerCase().indexOf(query.toLowerCase()) - BEFORE);
-  const cut = whole.slice(at, at + BEFORE + query.length + AFTER);
-  return `${at > 0 ? "…" : ""}${cut}${at + cut.length < whole.length ? "…" : ""}`;
+/** A page may be short or empty while there is more to look through. */
+async function findAll(client: Client, query: string): Promise<Match[]> {
+  const found: Match[] = [];
+  let cursor: string | null = "";
+  for (let pages = 0; cursor !== null && pages < PAGES_MAX && found.length < 20; pages += 1) {
+    const more: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const page: { results: Match[]; nextCursor: string | null } = await client.json(
+      `/api/v1/search?q=${encodeURIComponent(query)}${more}`,
+    );
+    found.push(...page.results);
+    cursor = page.nextCursor;
+  }
+  return found;
 }
 
 function useSettled(value: string): string {

@@ -5,11 +5,13 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { useNotify } from "../ui/notify.tsx";
 import { Account } from "./Account.tsx";
+import type { PanelName } from "./Panel.tsx";
 import { Search } from "./Search.tsx";
 
 const ITEMS = { ThreadListItem: Item };
 
-export function Sidebar({ open, onClose }: { open: (id: string) => void; onClose: () => void }) {
+export function Sidebar(props: { open: (id: string) => void; show: (panel: PanelName) => void; onClose: () => void }) {
+  const { open, show, onClose } = props;
   const { t } = useI18n();
   const [query, setQuery] = useState("");
   const archived = useAuiState((s) => s.threads.archivedThreadIds.length);
@@ -39,7 +41,7 @@ export function Sidebar({ open, onClose }: { open: (id: string) => void; onClose
           )}
         </ThreadListPrimitive.Root>
       ) : (
-        <Search query={query.trim()} open={open} />
+        <Search query={query.trim()} open={open} show={show} />
       )}
       <Account />
     </nav>

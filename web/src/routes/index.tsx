@@ -52,8 +52,10 @@ function Frame() {
     },
     [navigate],
   );
-  const show = (name: PanelName | null) =>
+  const show = (name: PanelName | null) => {
+    setMenu(false);
     void navigate({ search: ({ panel: _, ...rest }) => (name === null ? rest : { ...rest, panel: name }) });
+  };
   useEffect(() => {
     document.title = panel === undefined ? "Micro CoS" : `${t(`panel_${panel}`)} – Micro CoS`;
   }, [panel, t]);
@@ -61,7 +63,7 @@ function Frame() {
     <ChatRuntime conversationId={c} open={open}>
       <HomeZone />
       <div className={`app${menu ? " with-menu" : ""}${panel ? " with-panel" : ""}`}>
-        <Sidebar open={open} onClose={() => setMenu(false)} />
+        <Sidebar open={open} show={show} onClose={() => setMenu(false)} />
         <main>
           <header className="top">
             <button type="button" className="icon only-phone" aria-label={t("openMenu")} aria-expanded={menu} onClick={() => setMenu(true)}>

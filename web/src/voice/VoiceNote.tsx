@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useBrain, useLive } from "../live/context.tsx";
 import type { Brain } from "../live/brain.ts";
+import { newMessageId } from "../live/live.ts";
 import { newId } from "../session/ids.ts";
 import { Icon } from "../ui/Icon.tsx";
 import { useNotify } from "../ui/notify.tsx";
@@ -85,6 +86,7 @@ function useVoiceNote(conversationId: string) {
     const form = new FormData();
     form.set("file", made.wav(), "note.wav");
     for (const [name, value] of Object.entries({ conversationId, language, speak: String(speak) })) form.set(name, value);
+    form.set("clientMessageId", messageId.current); // live or uploaded, it becomes one message
     try {
       const ask = { method: "POST", form, key: newId("v") } as const;
       setJob((await live.client.json<{ transcriptJobId: string }>("/api/v1/voice-upload", ask)).transcriptJobId);
@@ -93,9 +95,11 @@ function useVoiceNote(conversationId: string) {
     }
   };
   const listen = async () => {
-    const ears = { onPartial: setPartial, onFinal: reset, onLost: () => lost() };
+    const onFinal = (heard: string) => (heard === "" ? fail(t("nothingHeard")) : reset());
+    const ears = { onPartial: setPartial, onFinal, onLost: () => lost() };
+    const how = { conversationId, language, speak, clientMessageId: messageId.current };
     try {
-      speech.current = await LiveSpeech.open(live.client, { conversationId, language, speak }, ears);
+      speech.current = await LiveSpeech.open(live.client, how, ears);
       for (const chunk of recorder.current?.chunks ?? []) speech.current.speak(chunk);
     } catch {
       speech.current = null;
@@ -106,8 +110,10 @@ function useVoiceNote(conversationId: string) {
     if (recorder.current !== null && sending.current) void upload(recorder.current);
   };
   const sending = useRef(false);
+  const messageId = useRef("");
   const start = async () => {
     sending.current = false;
+    messageId.current = newMessageId();
     try {
       recorder.current = await Recorder.start((chunk) => speech.current?.speak(chunk));
       setStage("recording");

@@ -2,13 +2,14 @@
 // said about the speech is read.
 import type { Client } from "../live/client.ts";
 import { record, text } from "../live/read.ts";
-import { newId } from "../session/ids.ts";
+
+const FORMAT = { format: "pcm16", rate: 16_000 };
 
 export interface SpeechEars {
   onPartial(text: string): void;
   /** Live speech is not to be had, or broke: what was recorded has to be uploaded. */
   onLost(): void;
-  /** The server has all of it; a message follows. */
+  /** The server has all of it, and made a message of it unless nothing was said. */
   onFinal(text: string): void;
 }
 
@@ -20,7 +21,7 @@ export class LiveSpeech {
 
   private constructor(socket: WebSocket, start: Record<string, unknown>, ears: SpeechEars) {
     this.socket = socket;
-    socket.onopen = () => socket.send(JSON.stringify({ type: "voice.start", requestId: "start", ...start }));
+    socket.onopen = () => socket.send(JSON.stringify({ type: "voice.start", requestId: "start", ...FORMAT, ...start }));
     socket.onmessage = ({ data }) => this.hear(record(JSON.parse(String(data))), ears);
     socket.onclose = () => this.lost(ears);
   }
@@ -29,7 +30,7 @@ export class LiveSpeech {
     const { ticket } = await client.json<{ ticket: string }>("/api/v1/stream/ticket", { method: "POST", body: {} });
     const url = new URL(`/api/v1/realtime?ticket=${encodeURIComponent(ticket)}`, window.location.href);
     url.protocol = url.protocol.replace("http", "ws");
-    return new LiveSpeech(new WebSocket(url), { idempotencyKey: newId("v"), ...start }, ears);
+    return new LiveSpeech(new WebSocket(url), start, ears);
   }
 
   speak(chunk: Int16Array<ArrayBuffer>): void {
@@ -57,6 +58,7 @@ export class LiveSpeech {
     } else if (message.event === "voice.partial") {
       ears.onPartial(text(data.text));
     } else if (message.event === "voice.final") {
+      if (text(data.text) !== "" && text(data.messageId) === "") return this.lost(ears); // understood, but not accepted
       this.close();
       ears.onFinal(text(data.text));
     }

@@ -10,7 +10,7 @@ from api import client as client_module
 from api import timeline as timeline_module
 from api.tokens import Principal
 from commands.sessions import CloseSession, OpenSession
-from domain.errors import DomainError, Invalid, NotFound, TooMany, Unavailable
+from domain.errors import DomainError, Gone, Invalid, NotFound, TooMany, Unavailable
 from tests.support.live_world import GENERATION, USER, Connection, Process, World, opened
 from tests.support.sse_reader import Reducer
 from tests.support.waiting import until
@@ -254,8 +254,7 @@ async def test_who_was_erased_gets_a_last_frame_and_no_stream_any_more(process: 
     process.give_all()
     await until(lambda: "user.erased" in [event["event"] for event in connection.events()])
     await until(lambda: not process.hub.clients)
-    with pytest.raises(Gone):
-        await opened(process)
+    assert isinstance(await refusal(Connection(process)), Gone)
 
 
 async def test_the_views_are_told_once_on_connect_and_once_for_many_facts(process: Process, world: World) -> None:
