@@ -27,11 +27,11 @@ from infra.clock import SystemClock
 from infra.dev_tokens import make_token
 from infra.settings import Settings
 from tests.support.cluster import free_port
-from tests.support.eventually import eventually
 from tests.support.model_process import ModelProcess, model_process
 from tests.support.model_server import Plan
 from tests.support.processes import Running, python
 from tests.support.sse_reader import Reducer, read_events
+from tests.support.waiting import eventually
 
 TOKENS, TOKENS_A_SECOND, TOKENS_BEFORE = 200, 50.0, 40
 TIMES = 3

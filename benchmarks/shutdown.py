@@ -14,8 +14,8 @@ from benchmarks.http_client import EventStream, fields_of, follow
 from benchmarks.run import Run
 from benchmarks.servers import whole_system
 from tests.support.cluster import Cluster
-from tests.support.eventually import eventually
 from tests.support.model_process import ModelProcess, model_process
+from tests.support.waiting import eventually
 
 STREAMS = 200
 TIMES = 3

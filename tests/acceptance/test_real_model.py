@@ -16,9 +16,9 @@ import pytest
 from infra.clock import SystemClock
 from infra.dev_tokens import make_token
 from tests.support.cluster import Cluster
-from tests.support.eventually import eventually_true
 from tests.support.llama_server import llama_server, missing
 from tests.support.sse_reader import ENDS, read_events
+from tests.support.waiting import eventually_true
 
 pytestmark = [
     pytest.mark.anyio,

@@ -13,8 +13,8 @@ from domain.shapes import ReplyEnd
 from tests.support import checkers
 from tests.support.chaos_client import ChaosClient, Follower
 from tests.support.cluster import Member
-from tests.support.eventually import eventually
 from tests.support.published import heard, until_complete
+from tests.support.waiting import eventually
 from tests.support.world import World
 
 pytestmark = pytest.mark.chaos

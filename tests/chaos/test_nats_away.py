@@ -11,8 +11,8 @@ import pytest
 
 from tests.support import checkers
 from tests.support.chaos_client import ChaosClient, Follower
-from tests.support.eventually import eventually_true
 from tests.support.published import until_complete
+from tests.support.waiting import eventually_true
 from tests.support.world import World
 
 pytestmark = pytest.mark.chaos

@@ -9,9 +9,9 @@ import pytest
 
 from tests.support import checkers
 from tests.support.chaos_client import ChaosClient, Follower, cursor_of
-from tests.support.eventually import eventually
 from tests.support.postgres_proxy import PostgresProxy, postgres_proxy
 from tests.support.published import heard
+from tests.support.waiting import eventually
 from tests.support.world import World
 
 pytestmark = pytest.mark.chaos

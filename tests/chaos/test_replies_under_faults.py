@@ -10,10 +10,10 @@ from domain.events import Fact, ReplyStarted
 from tests.support import checkers
 from tests.support.chaos_client import Follower
 from tests.support.cluster import Member
-from tests.support.eventually import eventually_true
 from tests.support.ledger import Ledger
 from tests.support.model_process import slow
 from tests.support.model_server import Plan
+from tests.support.waiting import eventually_true
 from tests.support.world import World
 
 pytestmark = pytest.mark.chaos

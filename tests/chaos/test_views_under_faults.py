@@ -11,9 +11,9 @@ import pytest
 
 from tests.support import checkers
 from tests.support.chaos_client import ChaosClient
-from tests.support.eventually import eventually_true
 from tests.support.ledger import Ledger
 from tests.support.model_process import slow
+from tests.support.waiting import eventually_true
 from tests.support.world import World
 
 pytestmark = pytest.mark.chaos

@@ -37,8 +37,8 @@ from projections.views import VIEWS
 from tests.support.api_routes import own_objects
 from tests.support.api_world import ApiWorld, User, open_world, world_settings
 from tests.support.databases import PostgresServer
-from tests.support.eventually import eventually_true
 from tests.support.views import Silent
+from tests.support.waiting import eventually_true
 from workers.relay import Relay
 
 pytestmark = pytest.mark.anyio

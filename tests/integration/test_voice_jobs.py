@@ -21,13 +21,13 @@ from infra.safe_fetch import Address, SafeFetch
 from infra.settings import Settings
 from projections.voice_queries import Waiting
 from tests.support.api_world import ApiWorld, User, open_world, world_settings
-from tests.support.eventually import eventually, eventually_true
 from tests.support.fake_speech import KEY, Answer, SpeechServer, fake_speech, spoken
 from tests.support.processes import Running, python
 from tests.support.sounds import wav
 from tests.support.tls_server import TlsServer, answer, tls_server
 from tests.support.voice_routes import upload
 from tests.support.voices import Ears
+from tests.support.waiting import eventually, eventually_true
 from workers.voice_jobs import RETRY_SECONDS, VoiceJobs
 
 pytestmark = pytest.mark.anyio

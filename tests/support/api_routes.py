@@ -69,6 +69,7 @@ class Owned:
     flight_id: str
     action_id: str
     key: str = "theme"
+    date: str = "2025-11-19"
 
     def path_values(self) -> dict[str, str]:
         return dict(vars(self))
@@ -87,6 +88,7 @@ async def own_objects(user: User, word: str = "mine") -> Owned:
     event = {"title": f"{word} trip to Paris", "start": "2025-05-10", "description": word, "location": word}
     made = await user.made("/calendar/event", {**event, "attendees": [word]})
     await user.put("/preferences/theme", {"value": word})
+    await user.put("/plan/2025-11-19", {"priorities": [f"{word} plan"]})
     await user.patch("/conversations/trip", {"title": f"{word} trip"})
     return Owned(
         message_id=ack["replyId"],
@@ -156,6 +158,7 @@ def good_body(operation: str, owned: Owned) -> dict[str, Any] | None:
         "changeConversation": {"title": "T", "archived": False},
         "openSession": {},
         "issueStreamTicket": {},
+        "setPlan": {"priorities": ["Send the budget"], "todos": ["Call John"], "notes": ["One thing at a time."]},
         "selectFlight": {},
         "approveAction": {},
         "rejectAction": {},
@@ -164,7 +167,7 @@ def good_body(operation: str, owned: Owned) -> dict[str, Any] | None:
         *("listTasks", "getTask", "listMemories", "forgetMemory", "listNotes", "deleteNote", "listPreferences"),
         *("listSessions", "closeSession", "listConversations", "listMessages", "deleteConversation", "getState"),
         *("listCalendarEvents", "removeCalendarEvent"),
-        *("getUsage", "openStream", "search"),
+        *("getUsage", "openStream", "search", "listTravelSuggestions", "getPlan"),
     }
     if operation in without:
         return None

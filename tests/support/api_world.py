@@ -28,7 +28,7 @@ from infra.leases import PostgresLeaders
 from infra.local_keys import make_master_key
 from infra.settings import Settings
 from projections.projector import Projector
-from tests.support.eventually import eventually_true
+from tests.support.waiting import eventually_true
 from workers.llm.offline import OfflineModel
 
 SERVICE_TOKEN = "the service token of this test"

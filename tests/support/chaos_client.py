@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 
 from api.cursor import parse_cursor
-from tests.support.eventually import GIVE_UP_SECONDS, eventually
 from tests.support.history import History, Op
 from tests.support.sse_reader import Reducer, read_events
+from tests.support.waiting import GIVE_UP_SECONDS, eventually
 
 REQUEST_SECONDS = 15.0
 SILENCE_SECONDS = 10.0  # a stream says something each second

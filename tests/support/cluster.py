@@ -25,8 +25,8 @@ from infra.embedded.supervise import Child, Program, Role, RoleProgram, Say, Ser
 from infra.ids import random_below
 from infra.local_keys import with_local_keys
 from infra.settings import Settings
-from tests.support.eventually import GIVE_UP_SECONDS, eventually
 from tests.support.model_process import ModelProcess
+from tests.support.waiting import GIVE_UP_SECONDS, eventually
 
 SERVER_STOPS: Stops = ((signal.SIGINT, 3.0), (signal.SIGKILL, 1.0))
 ROLE_STOPS: Stops = ((signal.SIGTERM, 6.0), (signal.SIGKILL, 1.0))

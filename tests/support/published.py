@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from tests.support.eventually import eventually_true
+from tests.support.waiting import eventually_true
 
 SILENCE_SECONDS = 2.0
 

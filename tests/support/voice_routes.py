@@ -12,8 +12,8 @@ from infra.audio_store import AudioStore, audio_id
 from infra.clock import SystemClock
 from infra.speech_leases import SpeechLeases
 from tests.support.api_world import ApiWorld, User
-from tests.support.eventually import eventually_true
 from tests.support.voices import form
+from tests.support.waiting import eventually_true
 from workers.audio_sweep import AudioSweep
 
 

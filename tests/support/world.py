@@ -19,11 +19,11 @@ from infra.clock import SystemClock
 from infra.dev_tokens import make_token
 from tests.support.chaos_client import ChaosClient, Follower, cursor_of
 from tests.support.cluster import Cluster
-from tests.support.eventually import eventually_true
 from tests.support.history import History
 from tests.support.ledger import Ledger, open_ledger
 from tests.support.model_process import ModelProcess
 from tests.support.processes import ROOT
+from tests.support.waiting import eventually_true
 
 CONNECTIONS_MAX = 400
 SETTLE_SECONDS = 90.0

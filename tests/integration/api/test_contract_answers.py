@@ -14,7 +14,7 @@ from api.app import HANDLERS
 from domain.shapes import utc
 from tests.support.api_routes import SPECIAL, good_body, own_objects, routes_of
 from tests.support.api_world import ApiWorld, User
-from tests.support.eventually import eventually_true
+from tests.support.waiting import eventually_true
 
 pytestmark = pytest.mark.anyio
 

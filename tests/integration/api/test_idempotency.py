@@ -12,7 +12,7 @@ import pytest
 from api.app import open_api
 from domain.events import MessageReceived, TaskCreated
 from tests.support.api_world import ApiWorld, User, codes, serving
-from tests.support.eventually import eventually_true
+from tests.support.waiting import eventually_true
 
 pytestmark = pytest.mark.anyio
 

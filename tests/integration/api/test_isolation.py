@@ -11,8 +11,8 @@ import pytest
 from infra.dev_tokens import make_token
 from tests.support.api_routes import SPECIAL, UNKNOWN, Owned, Route, good_body, own_objects, routes_of
 from tests.support.api_world import SERVICE_TOKEN, ApiWorld, User
-from tests.support.eventually import eventually
 from tests.support.sse_reader import read_events
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ import pytest
 
 from domain.events import ReplyCompleted, ReplyStopped, ReplyStopRequested
 from tests.support.api_world import HOLD, ApiWorld, User
-from tests.support.eventually import eventually_true
 from tests.support.sse_reader import ENDS, Reducer, read_events
+from tests.support.waiting import eventually_true
 
 pytestmark = pytest.mark.anyio
 

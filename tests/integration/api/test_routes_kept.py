@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.api_world import ApiWorld
-from tests.support.eventually import eventually_true
+from tests.support.waiting import eventually_true
 
 pytestmark = pytest.mark.anyio
 

@@ -19,8 +19,8 @@ from domain.values import Task
 from infra.ics import read_calendar_file
 from tests.support.api_routes import own_objects
 from tests.support.api_world import HOLD, ApiWorld, User
-from tests.support.eventually import eventually_true
 from tests.support.sse_reader import read_events
+from tests.support.waiting import eventually_true
 
 pytestmark = pytest.mark.anyio
 

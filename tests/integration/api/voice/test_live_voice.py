@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from domain.events import MessageReceived
 from domain.ports import SpeechError
 from tests.support.api_world import ApiWorld, User
-from tests.support.eventually import eventually
 from tests.support.sounds import silence, tone
 from tests.support.voices import Ears
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 

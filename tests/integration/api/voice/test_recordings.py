@@ -12,11 +12,11 @@ from domain.ports import SpeechError
 from infra.audio_store import AudioStore, audio_id
 from infra.embedded.nats import EmbeddedNats
 from tests.support.api_world import ApiWorld, open_world, world_settings
-from tests.support.eventually import eventually_true
 from tests.support.fake_speech import spoken
 from tests.support.sounds import silence, wav
 from tests.support.voice_routes import gone, is_stored, job_of, sweep_of, upload
 from tests.support.voices import Ears, form
+from tests.support.waiting import eventually_true
 
 pytestmark = pytest.mark.anyio
 

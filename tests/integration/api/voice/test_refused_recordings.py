@@ -10,11 +10,11 @@ import pytest
 from domain.events import VoiceJobStarted
 from infra.audio_store import AudioStore
 from tests.support.api_world import ApiWorld
-from tests.support.eventually import eventually_true
 from tests.support.fake_speech import spoken
 from tests.support.sounds import noise, wav
 from tests.support.voice_routes import job_of, upload
 from tests.support.voices import form
+from tests.support.waiting import eventually_true
 
 pytestmark = pytest.mark.anyio
 
