@@ -60,10 +60,22 @@ async def _chunks(receive: Callable[[], Awaitable[Any]]) -> AsyncIterator[bytes]
             return
 
 
+async def _without_last_break(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What comes, but for a line break at the very end: the parser takes one behind the last boundary for a second
+    body when it comes by itself."""
+    held = b""
+    async for chunk in chunks:
+        data = held + chunk
+        length = len(data) - (2 if data.endswith(b"\r\n") else 1 if data.endswith(b"\r") else 0)
+        held = data[length:]
+        if length:
+            yield data[:length]
+
+
 async def _read(parser: PushMultipartParser, chunks: AsyncIterator[bytes], fields: Collection[str]) -> UploadBody:
     body = UploadBody()
     name, data = "", bytearray()
-    async for chunk in chunks:
+    async for chunk in _without_last_break(chunks):
         for part in parser.parse(chunk):
             if isinstance(part, MultipartSegment):
                 name, data = _name(part, body, fields), bytearray()

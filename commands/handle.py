@@ -208,6 +208,10 @@ class CommandHandler:
                 # Ids of keys are derived from the command: what this one made was deleted since.
                 raise Gone("What this request made was deleted for good.", code="answer_gone")
             outcome = _outcome(brain, events, context, request, keys)
+            if any(keys.destroyed(fact.meta.key_id or keys.user_key_id) for fact in outcome.facts):
+                # This process heard of a deletion that the state did not know of yet: it is decided again.
+                brain = await self._states.refresh(user_id)
+                continue
             answered = None if refusal is not None else answer(outcome)
             append = self._append(user_id, command, request, outcome, answered, keys)
             verdict = await self._log.append(append)

@@ -24,6 +24,7 @@ from infra.zip_stream import ZipStream
 from projections.calendar_queries import fetch_calendar_page
 from projections.reading import Reader, fetch_mark
 from projections.state_queries import fetch_kind_page, fetch_messages_page
+from projections.travel_queries import fetch_trips
 from projections.usage_queries import fetch_usage_page
 
 PAGE_ROWS = 100
@@ -41,6 +42,7 @@ state.json       tasks (open and done), notes, pinned memories, preferences, pla
 messages.jsonl   every message with its actions, the oldest first, one JSON object a line
 notes/           the text of each note, as it was added
 calendar.ics     the calendar, for any calendar program
+trips.json       trips, and the flights that were found for them
 usage.jsonl      what was used on each day (UTC)
 events.jsonl     everything that ever happened, in order: what all of the above was made from
 
@@ -81,6 +83,7 @@ class Exporter:
             "state.json": self._state(at),
             "messages.jsonl": self._messages(),
             "calendar.ics": self._calendar(),
+            "trips.json": self._trips(),
             "usage.jsonl": self._usage(),
             "events.jsonl": self._events(head),
         }
@@ -139,6 +142,11 @@ class Exporter:
         for zone in zones_ics(zones):
             yield zone
         yield END
+
+    async def _trips(self) -> AsyncIterator[bytes]:
+        fetched = await fetch_trips(self.reader, self.user_id, today="")
+        await self._check()
+        yield _encode(fetched.body["upcoming_trips"])
 
     async def _usage(self) -> AsyncIterator[bytes]:
         after: int | None = -1

@@ -35,6 +35,10 @@ _PEOPLE = re.compile(
 )
 _NONSTOP = re.compile(r"\bnon-?stop\b|\bdirect\b|\bdirekt\w*\b", re.IGNORECASE)
 _CABIN = re.compile(r"\b(first|business|premium(?: economy)?|economy)(?:[ -]class)?\b", re.IGNORECASE)
+_NO_PLACE = re.compile(
+    r"(?:find|search|look|show|get|give|check|need|want|book|list|suggest|compare|any|the|some|cheap\w*|which|what|my)\b",
+    re.IGNORECASE,
+)
 _FLIGHT_OF = re.compile(r"\b(?P<place>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?) flights?\b")
 
 
@@ -87,7 +91,8 @@ def flight_arguments(text: str) -> dict[str, str]:
         found = [_tidy(match["place"]) for match in known.finditer(_without_verbs(rest))]
         if found:
             said[name] = found[-1]
-    if "destination" not in said and (named := _FLIGHT_OF.search(rest)) is not None:
+    named = None if "destination" in said else _FLIGHT_OF.search(rest)
+    if named is not None and _NO_PLACE.match(named["place"]) is None:
         said["destination"] = named["place"]
     if (people := _PEOPLE.search(rest)) is not None:
         said["passengers"] = _NUMBERS.get(people["count"].casefold(), people["count"])

@@ -11,17 +11,18 @@ import psycopg
 import pytest
 
 from cli.retention import make_erasure, make_retention
-from commands.conversations import DeleteConversation
+from commands.conversations import ChangeConversation, DeleteConversation
 from commands.erasure import EraseUser
 from commands.messages import PostMessage
 from commands.notes import AddNote
 from commands.sessions import CloseSession, OpenSession
+from commands.tasks import CreateTask
 from commands.voice import StartVoiceJob
 from commands.write_side import WriteSide, open_write_side, run_feed
-from domain.errors import Gone, Unavailable
+from domain.errors import Gone, NotFound, Unavailable
 from domain.events import MessageReceived, SessionOpened, VoiceRequest
 from domain.ports import Audio
-from domain.values import REDACTED
+from domain.values import REDACTED, Task
 from infra import failpoints
 from infra.audio_store import audio_id, audio_store
 from infra.bus import NatsBus
@@ -278,6 +279,23 @@ async def test_every_process_that_follows_the_log_forgets_keys_at_once(settings:
         with pytest.raises(Gone):
             held.ref("note", "n")
         assert await two.keyring.ensure_user("", "u1") != user_id
+
+
+async def test_a_command_about_what_was_just_deleted_elsewhere_is_refused_and_not_broken(settings: Settings) -> None:
+    async with open_write_side(settings, "one") as one, open_write_side(settings, "two") as two:
+        user_id = await one.keyring.ensure_user("", "u1")
+        post = PostMessage(channel="chat", text="secret", conversation_id="c", conversation_ref="c_1")
+        await one.handler.handle(user_id, post)
+        key_id = (await two.states.refresh(user_id)).conversations["c_1"].key_id
+        await one.handler.handle(user_id, DeleteConversation(conversation_ref="c_1"))
+        # The key is forgotten here, and the cached state does not know yet why.
+        (await two.keyring.load(user_id)).bury(key_id)
+        with pytest.raises(NotFound):
+            await two.handler.handle(user_id, ChangeConversation(conversation_ref="c_1", title="late"))
+        await one.handler.handle(user_id, EraseUser())
+        two.keyring.bury_user(user_id)
+        with pytest.raises(Gone):
+            await two.handler.handle(user_id, CreateTask(task=Task(title="too late")))
 
 
 async def test_presence_of_a_closed_session_is_forgotten(settings: Settings) -> None:

@@ -69,6 +69,7 @@ class Owned:
     flight_id: str
     action_id: str
     key: str = "theme"
+    job_id: str = "v_x"
     date: str = "2025-11-19"
 
     def path_values(self) -> dict[str, str]:

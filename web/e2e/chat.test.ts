@@ -158,3 +158,105 @@ test("the calendar takes an entry and an .ics file, and today's stands in the ag
   await person.shot("agenda");
   await person.leave();
 });
+
+test("a day is planned in a card, and the plan stands in the agenda", async () => {
+  const person = await Person.loggedIn(system, "busy");
+  await system.call("busy", "POST", "/api/v1/tasks", { action: "create", task: { title: "Send budget", priority: "high" } });
+  await person.ask("Plan my day");
+  await person.answers.last().locator(".card.plan").waitFor();
+  await person.page.reload();
+  await person.answers.last().locator(".card.plan").waitFor();
+  const agenda = await person.openPanel("Today");
+  await agenda.getByText("Plan", { exact: true }).waitFor();
+  await person.leave();
+});
+
+test("flights are found, and one is selected from its card", async () => {
+  const person = await Person.loggedIn(system, "flyer");
+  await person.ask("Find me flights from New York to Boston next week");
+  const card = person.answers.last().locator(".card.trip");
+  await card.getByRole("button", { name: /^Select/ }).first().waitFor();
+  await person.shot("flights");
+  const trips = await person.openPanel("Trips");
+  await trips.getByText("Trip to Boston").waitFor();
+  await card.getByRole("button", { name: /^Select/ }).first().click();
+  await card.getByText("selected").waitFor();
+  await trips.getByText("selected").waitFor();
+  assert.equal(await card.getByRole("button", { name: /^Select/ }).count(), 0);
+  await person.page.reload();
+  await card.getByText("selected").waitFor();
+  const tasks = await person.openPanel("Tasks");
+  await assertSoon(async () => assert.ok((await tasks.locator(".task").count()) > 0, "what is left to do became tasks"));
+  await person.shot("flight-selected");
+  await person.leave();
+});
+
+test("search finds what was said and what was kept", async () => {
+  const person = await Person.loggedIn(system, "seeker");
+  await person.ask("Remember that my favourite airport is JFK");
+  const list = person.page.getByRole("navigation", { name: "Conversations" });
+  await list.getByRole("button", { name: "New conversation" }).first().click();
+  await assertSoon(async () => assert.equal(await person.answers.count(), 0));
+  await list.getByLabel("Search").fill("airport");
+  await list.locator("mark", { hasText: "airport" }).first().waitFor();
+  await person.shot("search");
+  await list.locator(".hits button", { hasText: "Messages" }).first().click();
+  await person.page.locator(".message.user", { hasText: "favourite airport" }).waitFor();
+  await list.getByLabel("Search").fill("nothing has these words");
+  await list.getByText("Nothing found.").waitFor();
+  await person.leave();
+});
+
+test("what is put forward happens only once it is approved", async () => {
+  const person = await Person.loggedIn(system, "careful");
+  await person.ask("Find me flights from New York to Boston next week");
+  await person.ask("Select the first one");
+  const card = person.answers.last().locator(".card.proposed");
+  await card.getByRole("button", { name: "Approve" }).click();
+  await person.answers.last().locator(".card.committed").waitFor();
+  await person.answers.first().locator(".card.trip").getByText("selected").waitFor();
+  await person.shot("approved");
+  await person.leave();
+});
+
+test("everything can be taken along", async () => {
+  const person = await Person.loggedIn(system, "leaver");
+  await person.ask("Hello");
+  await person.page.getByText("leaver", { exact: true }).click();
+  const download = person.page.waitForEvent("download");
+  await person.page.getByRole("button", { name: "Export everything" }).click();
+  assert.equal((await download).suggestedFilename(), "microcos-export.zip");
+  await person.leave();
+});
+
+test("a reminder that comes due says so on every page", async () => {
+  const person = await Person.loggedIn(system, "forgetful");
+  const due = new Date().toISOString().slice(0, 16);
+  await system.call("forgetful", "POST", "/api/v1/tasks", { action: "create", task: { title: "Take a break", due, timezone: "UTC" } });
+  await person.page.getByText("Reminder: Take a break").waitFor();
+  await person.shot("due");
+  await person.page.getByRole("button", { name: "Dismiss" }).click();
+  await assertSoon(async () => assert.equal(await person.page.getByText("Reminder: Take a break").count(), 0));
+  await person.leave();
+});
+
+test("the picture in the README", async () => {
+  const day = new Date().toISOString().slice(0, 10);
+  const add = (title: string, more: object) => system.call("anna", "POST", "/api/v1/tasks", { action: "create", task: { title, ...more } });
+  await system.call("anna", "PUT", "/api/v1/preferences/timezone", { value: "Europe/Berlin" });
+  await system.call("anna", "POST", "/api/v1/calendar/event", { title: "Stand-up", start: `${day}T09:30`, end: `${day}T09:45`, location: "Room 4" });
+  await system.call("anna", "POST", "/api/v1/calendar/event", { title: "Lunch with Jim", start: `${day}T12:30`, end: `${day}T13:30` });
+  await add("Send budget", { due: day, priority: "high", tags: ["finance"] });
+  await add("Follow up with Jim", { due: day });
+  const plan = { priorities: ["Send budget", "Prepare for Boston"], todos: ["Follow up with Jim", "Book the hotel"], notes: ["One thing at a time."] };
+  await system.call("anna", "PUT", `/api/v1/plan/${day}`, plan);
+  const person = await Person.loggedIn(system, "anna", { viewport: { width: 1240, height: 780 } });
+  await person.ask("Remind me to call John tomorrow at 5pm");
+  await person.ask("Find me flights from New York to Boston next week");
+  const agenda = await person.openPanel("Today");
+  await agenda.getByText("Lunch with Jim").waitFor();
+  await person.answers.last().locator(".card.trip").scrollIntoViewIfNeeded();
+  await person.box.fill("Take the first one");
+  await person.shot("readme");
+  await person.leave();
+});

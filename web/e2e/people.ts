@@ -1,25 +1,30 @@
 // Somebody with a browser. What their console says is kept: it must stay clean.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page, chromium } from "playwright-core";
+import { VOICE } from "./fake_speech.ts";
 import type { System } from "./system.ts";
 
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const SHOTS = join(import.meta.dirname, "shots");
+const VOICE_FILE = join(tmpdir(), `microcos-voice-${process.pid}.wav`);
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 export const WAIT_MS = 20_000;
 
 let browser: Promise<Browser> | null = null;
 
 function openBrowser(): Promise<Browser> {
+  if (browser === null) writeFileSync(VOICE_FILE, VOICE);
   browser ??= chromium.launch({
     executablePath: EXECUTABLE,
     args: [
       ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
       ...["--disable-component-update", "--disable-sync"],
       ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+      `--use-file-for-fake-audio-capture=${VOICE_FILE}`,
     ],
   });
   return browser;
@@ -27,6 +32,7 @@ function openBrowser(): Promise<Browser> {
 
 export async function closeBrowser(): Promise<void> {
   await (await browser)?.close();
+  rmSync(VOICE_FILE, { force: true });
 }
 
 export class Person {

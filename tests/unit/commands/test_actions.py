@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from commands.actions import RunAction
+from commands.actions import ApproveAction, RejectAction, RunAction
 from commands.context import action_id
 from commands.memory import PinMemory
 from commands.messages import PostMessage, StopReply
 from commands.replies import StartReply
 from commands.tasks import CompleteTask, CreateTask
 from domain import limits
-from domain.events import ActionCreated, MemoryPinned, TaskCreated
+from domain.events import ActionCreated, ActionResolved, MemoryPinned, TaskCreated
 from domain.values import Task
 from tests.support.decider import USER, Scenario
 
@@ -86,3 +86,64 @@ def test_a_memory_is_pinned_by_an_action() -> None:
     pin = PinMemory(type="preference", key="favorite_airport", value="JFK")
     action = RunAction(reply_id=reply_id, attempt=1, kind="pin_memory", ordinal=0, payload={}, deed=pin)
     s.when(action).then(MemoryPinned, ActionCreated)
+
+
+# --- what waits for the user ------------------------------------------------------------------------------------
+
+
+def put_forward(reply_id: str) -> RunAction:
+    return RunAction(
+        reply_id=reply_id,
+        attempt=1,
+        kind="select_flight",
+        ordinal=1,
+        payload={"which": "f1"},
+        deed=CreateTask(task=Task(title="Pay")),
+        waits=True,
+    )
+
+
+def waiting() -> tuple[Scenario, str]:
+    s, reply_id = running()
+    (action,) = s.when(put_forward(reply_id)).then(ActionCreated)
+    assert isinstance(action, ActionCreated)
+    assert (action.status, action.result_id) == ("proposed", None)
+    return s, action.action_id
+
+
+def approval(action_id: str, title: str = "Pay") -> ApproveAction:
+    return ApproveAction(action_id=action_id, payload={"which": "f1"}, deed=CreateTask(task=Task(title=title)))
+
+
+def test_what_waits_is_done_when_it_is_approved_and_once() -> None:
+    s, action_id = waiting()
+    task, resolved = s.when(approval(action_id)).then(TaskCreated, ActionResolved)
+    assert isinstance(task, TaskCreated)
+    assert isinstance(resolved, ActionResolved)
+    assert (resolved.status, resolved.result_id, resolved.kind) == ("committed", task.task_id, "select_flight")
+    s.when(approval(action_id)).then_nothing()
+    s.when(RejectAction(action_id=action_id, payload={})).then_refused("action_resolved")
+
+
+def test_what_is_rejected_is_not_done_and_stays_so() -> None:
+    s, action_id = waiting()
+    (resolved,) = s.when(RejectAction(action_id=action_id, payload={"which": "f1"})).then(ActionResolved)
+    assert isinstance(resolved, ActionResolved)
+    assert resolved.status == "refused"
+    s.when(RejectAction(action_id=action_id, payload={})).then_nothing()
+    s.when(approval(action_id)).then_refused("action_resolved")
+    assert not s.brain.tasks
+
+
+def test_what_refuses_the_deed_is_said_and_the_action_goes_on_waiting() -> None:
+    s, action_id = waiting()
+    s.when(approval(action_id, title=" ")).then_refused("title_invalid")
+    assert s.brain.actions[action_id].status == "proposed"
+
+
+def test_an_unknown_action_and_one_that_did_not_wait_are_refused() -> None:
+    s, reply_id = running()
+    s.when(approval("act_none")).then_refused("action_unknown")
+    s.given(remind(reply_id))
+    (action_id,) = s.brain.actions
+    s.when(RejectAction(action_id=action_id, payload={})).then_refused("action_resolved")

@@ -131,7 +131,11 @@ def test_a_phrase_that_was_read_already_is_not_read_again() -> None:
     call = ToolCall("c", "create_task", '{"title": "x", "due_text": " demain  à 5"}')
     assert phrases_of(call) == ("demain à 5",)
     setting = Setting(
-        brain=Brain(), message_id="m_1", now=NOW, ref=lambda kind, text: text, whens={"demain à 5": When("2025-11-20T17:00")}
+        brain=Brain(),
+        message_id="m_1",
+        now=NOW,
+        ref=lambda kind, text: text,
+        whens={"demain à 5": When("2025-11-20T17:00")},
     )
     assert read_call(call, setting).payload == {"title": "x", "due": "2025-11-20T17:00"}
 

@@ -36,7 +36,7 @@ export function TripCard({ trip }: { trip: Trip }) {
       <header>
         <Icon name="plane" />
         <span className="card-title">{t("tripTo", { place: trip.destination })}</span>
-        {trip.departure_date !== "" && <span className="state">{t.day(trip.departure_date)}</span>}
+        {flights.length === 0 && trip.departure_date !== "" && <span className="state">{t.day(trip.departure_date)}</span>}
       </header>
       {flights.length === 0 && <p className="quiet">{t("noFlightsYet")}</p>}
       <ul className="flights">
@@ -74,6 +74,7 @@ function FlightRow(props: { flight: Flight; selected: boolean; busy: boolean; on
           {flight.airline}
         </p>
         <p className="quiet">
+          {flight.departs && `${t.day(flight.departs.slice(0, 10))} · `}
           {flight.origin && `${flight.origin} → ${flight.destination} · `}
           {flight.stops === undefined ? "" : flight.stops === 0 ? t("nonStop") : t("stops", { count: flight.stops })}
           {flight.duration_minutes !== undefined && ` · ${duration(flight.duration_minutes)}`}

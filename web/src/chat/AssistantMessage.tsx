@@ -6,7 +6,7 @@ import { PlanCard } from "../cards/PlanCard.tsx";
 import { TripCard } from "../cards/TripCard.tsx";
 import { useI18n } from "../i18n/i18n.tsx";
 import { type Brain, isRunning } from "../live/brain.ts";
-import { useBrain } from "../live/context.tsx";
+import { useBrain, useLink } from "../live/context.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { Listen } from "../voice/Listen.tsx";
 import type { Message } from "../wire.ts";
@@ -40,6 +40,7 @@ export function AssistantMessage() {
 /** The server has the question and has not announced its answer yet. */
 function Waiting() {
   const { t } = useI18n();
+  if (useLink() !== "live") return null;
   return (
     <div className="message assistant">
       <p className="doing quiet">{t("thinking")}</p>

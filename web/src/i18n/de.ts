@@ -151,6 +151,7 @@ export const de: Record<Key, string> = {
   record: "Sprachnachricht aufnehmen",
   regenerate: "Noch einmal antworten",
   reject: "Ablehnen",
+  reminder: "Erinnerung: {title}",
   removeAttachment: "„{name}“ entfernen",
   renameOne: "„{title}“ umbenennen",
   reopenTask: "„{title}“ wieder öffnen",

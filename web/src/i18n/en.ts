@@ -149,6 +149,7 @@ export const en = {
   record: "Record a voice note",
   regenerate: "Answer again",
   reject: "Reject",
+  reminder: "Reminder: {title}",
   removeAttachment: "Remove “{name}”",
   renameOne: "Rename “{title}”",
   reopenTask: "Reopen “{title}”",

@@ -33,6 +33,8 @@ export interface Brain {
   speech: Record<string, Speech>;
   /** Recordings whose work is over, by job: why it failed, or null. */
   recordings: Record<string, string | null>;
+  /** The task that came due last, while this page was open. */
+  reminder: { taskId: string; version: number } | null;
   warning: { budget: string; used: number; limit: number } | null;
   /** The last version at which a list that is not kept here changed. */
   changed: { conversations: number; calendar: number; travel: number; usage: number };
@@ -57,6 +59,7 @@ export function emptyBrain(): Brain {
     progress: {},
     speech: {},
     recordings: {},
+    reminder: null,
     warning: null,
     changed: { conversations: 0, calendar: 0, travel: 0, usage: 0 },
     erased: false,

@@ -31,6 +31,7 @@ export function dayChange(brain: Brain, name: string, data: Payload, version: nu
       return { recordings: { ...brain.recordings, [text(data.transcriptJobId)]: failure } };
     }
     case "reminder.due":
+      return { reminder: { taskId: text(data.taskId), version } };
     case "voice.started":
       return {};
     default:

@@ -57,14 +57,6 @@ export function TaskRow({ task }: { task: Task }) {
         />
         <span className="task-title">{task.title}</span>
       </label>
-      {task.due && (
-        <span className="due">
-          {isReminder && <Icon name="bell" />}
-          {isReminder ? t.date(task.due) : t.day(task.due)}
-        </span>
-      )}
-      {task.priority === "high" && <span className="tag high">{t("priority_high")}</span>}
-      {task.tags.map((tag) => <span key={tag} className="tag">{tag}</span>)}
       <button
         type="button"
         className="icon quiet"
@@ -73,6 +65,18 @@ export function TaskRow({ task }: { task: Task }) {
       >
         <Icon name="trash" />
       </button>
+      {(task.due !== null || task.tags.length > 0 || task.priority === "high") && (
+        <p className="about">
+          {task.due !== null && (
+            <span className="due">
+              {isReminder && <Icon name="bell" />}
+              {isReminder ? t.date(task.due) : t.day(task.due)}
+            </span>
+          )}
+          {task.priority === "high" && <span className="tag high">{t("priority_high")}</span>}
+          {task.tags.map((tag) => <span key={tag} className="tag">{tag}</span>)}
+        </p>
+      )}
     </div>
   );
 }

@@ -1,12 +1,13 @@
 // What stands above the chat when something is not as it should be: no connection, time over, budget nearly spent.
 import { Link } from "@tanstack/react-router";
-import { useState, useSyncExternalStore } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { Brain } from "../live/brain.ts";
 import { useBrain, useLink, useOutbox } from "../live/context.tsx";
-import { isExpired, login, stamp, subscribe } from "../session/token.ts";
+import { isExpired, logOut, login, stamp, subscribe } from "../session/token.ts";
 import { Icon } from "./Icon.tsx";
 
+const erasedOf = (brain: Brain) => brain.erased;
 const warningOf = (brain: Brain) => brain.warning;
 
 export function Banners() {
@@ -14,6 +15,10 @@ export function Banners() {
   const link = useLink();
   const unsent = useOutbox().filter((entry) => entry.state === "waiting").length;
   useSyncExternalStore(subscribe, stamp, () => "");
+  const erased = useBrain(erasedOf);
+  useEffect(() => {
+    if (erased) logOut();
+  }, [erased]);
   const user = login();
   if (link === "expired" || (user !== null && isExpired(user))) {
     return (
@@ -30,20 +35,41 @@ export function Banners() {
         </div>
       )}
       <Warning />
+      <Reminder />
     </>
   );
+}
+
+const reminderOf = (brain: Brain) => {
+  const task = brain.tasks[brain.reminder?.taskId ?? ""];
+  return task?.status === "open" ? brain.reminder : null;
+};
+const remindedOf = (brain: Brain) => brain.tasks[brain.reminder?.taskId ?? ""]?.title ?? "";
+
+function Reminder() {
+  const { t } = useI18n();
+  const reminder = useBrain(reminderOf);
+  const title = useBrain(remindedOf);
+  return <Dismissible about={reminder} text={t("reminder", { title })} />;
 }
 
 function Warning() {
   const { t } = useI18n();
   const warning = useBrain(warningOf);
-  const [seen, setSeen] = useState<unknown>(null);
-  if (warning === null || seen === warning) return null;
-  const budget = t.maybe(`budget_${warning.budget}`, warning.budget);
+  const budget = t.maybe(`budget_${warning?.budget ?? ""}`, warning?.budget ?? "");
+  const used = t.number(warning?.used ?? 0);
+  return <Dismissible about={warning} text={t("nearlySpent", { budget, used, limit: t.number(warning?.limit ?? 0) })} />;
+}
+
+/** Shown until it is dismissed; what comes later is shown again. */
+function Dismissible({ about, text }: { about: object | null; text: string }) {
+  const { t } = useI18n();
+  const [seen, setSeen] = useState<object | null>(null);
+  if (about === null || seen === about) return null;
   return (
     <div className="banner" role="status">
-      {t("nearlySpent", { budget, used: t.number(warning.used), limit: t.number(warning.limit) })}
-      <button type="button" className="icon" aria-label={t("dismiss")} onClick={() => setSeen(warning)}>
+      {text}
+      <button type="button" className="icon" aria-label={t("dismiss")} onClick={() => setSeen(about)}>
         <Icon name="close" />
       </button>
     </div>

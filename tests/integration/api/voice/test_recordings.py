@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from domain.events import VoiceJobEnded, VoiceJobStarted
-from domain.ports import SpeechError
+from domain.ports import Audio, SpeechError
 from infra.audio_store import AudioStore, audio_id
 from infra.embedded.nats import EmbeddedNats
+from infra.ids import new_id
 from tests.support.api_world import ApiWorld, open_world, world_settings
 from tests.support.fake_speech import spoken
 from tests.support.sounds import silence, wav
@@ -124,8 +125,11 @@ async def test_a_sweep_keeps_what_is_needed(world: ApiWorld, store: AudioStore, 
     ears.gate.clear()
     answer = await upload(user, spoken("Hello"))
     assert is_stored(answer, store)
+    never_accepted = new_id()
+    store.write(never_accepted, Audio(b"sound", "audio/mpeg"))
     await sweep_of(world, store).sweep()
     assert is_stored(answer, store)
+    assert never_accepted not in store.job_ids()
     ears.gate.set()
     assert (await job_of(user, answer))["status"] == "completed"
 

@@ -1,0 +1,90 @@
+// Voice notes and spoken answers, with the browser's own tone for a voice.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { FakeSpeech, HEARD } from "./fake_speech.ts";
+import { Person, assertSoon, closeBrowser } from "./people.ts";
+import { System } from "./system.ts";
+
+let speech: FakeSpeech;
+let system: System;
+before(async () => {
+  speech = await FakeSpeech.start();
+  system = await System.start({
+    MICROCOS_STT_PROVIDER: "openai",
+    MICROCOS_TTS_PROVIDER: "openai",
+    MICROCOS_SPEECH_BASE_URL: speech.url,
+  });
+});
+after(async () => {
+  await closeBrowser();
+  await system.close();
+  speech.close();
+});
+
+const record = (person: Person) => person.page.getByRole("button", { name: "Record a voice note" });
+const send = (person: Person) => person.page.getByRole("button", { name: "Send recording" });
+
+test("words show while they are spoken, and become a message that is answered", async () => {
+  const person = await Person.loggedIn(system, "speaker", { permissions: ["microphone"] });
+  await record(person).click();
+  await person.page.locator(".transcript", { hasText: HEARD }).waitFor();
+  await person.shot("voice");
+  // The tone may have ended the utterance by a silence of its own.
+  if (await send(person).isVisible()) await send(person).click({ timeout: 2_000 }).catch(() => undefined);
+  await person.page.locator(".message.user", { hasText: HEARD }).waitFor();
+  assert.match(await person.answered(), /JFK/);
+  await assertSoon(async () => assert.equal(await record(person).isVisible(), true));
+  assert.equal(await person.page.locator(".message.user").count(), 1);
+  await person.leave();
+});
+
+test("where no socket is to be had, the recording is uploaded", async () => {
+  const person = await Person.loggedIn(system, "uploader", { permissions: ["microphone"] });
+  await person.page.route("**/api/v1/stream/ticket", (route) => route.abort());
+  await record(person).click();
+  await person.page.getByText("Listening …").waitFor();
+  await person.page.waitForTimeout(1_200); // something has to be said
+  await send(person).click();
+  await person.page.locator(".message.user", { hasText: HEARD }).waitFor();
+  await person.answered();
+  assert.equal(await person.page.locator(".message.user").count(), 1);
+  await person.leave(/ERR_FAILED/);
+});
+
+test("a recording that is called off leaves nothing", async () => {
+  const person = await Person.loggedIn(system, "shy", { permissions: ["microphone"] });
+  await person.page.route("**/api/v1/stream/ticket", (route) => route.abort());
+  await record(person).click();
+  await person.page.getByRole("button", { name: "Cancel recording" }).click();
+  await record(person).waitFor();
+  assert.equal(await person.page.locator(".message").count(), 0);
+  await person.leave(/ERR_FAILED/);
+});
+
+test("who wishes for spoken answers hears them, and can hear them again", async () => {
+  const person = await Person.loggedIn(system, "listener");
+  await person.page.getByText("listener", { exact: true }).click();
+  await person.page.getByLabel("Speak answers").check();
+  await person.page.evaluate(() => {
+    const counted = window as unknown as { played: number };
+    counted.played = 0;
+    HTMLMediaElement.prototype.play = async () => void (counted.played += 1);
+  });
+  await person.ask("Hello");
+  const played = () => person.page.evaluate(() => (window as unknown as { played: number }).played);
+  await assertSoon(async () => assert.equal(await played(), 1));
+  await person.page.getByRole("button", { name: "Stop listening" }).click();
+  await person.page.getByRole("button", { name: "Listen", exact: true }).click();
+  await assertSoon(async () => assert.equal(await played(), 2));
+  await person.leave();
+});
+
+test("a microphone that may not be used is said", async () => {
+  const person = await Person.loggedIn(system, "silent");
+  await person.page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+  });
+  await record(person).click();
+  await person.page.getByText("The microphone cannot be used.").waitFor();
+  await person.leave();
+});
