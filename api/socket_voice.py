@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 
 import msgspec
@@ -43,7 +43,6 @@ class _Utterance:
     message: dict[str, Json]
     key: str | None
     live: LiveTranscription
-    place: AbstractContextManager[None]
     asked: str | None = None
     is_posting: bool = False
     task: asyncio.Task[None] | None = None
@@ -77,11 +76,13 @@ class SocketVoice:
             )
         fields = VoiceFields.model_validate({name: body[name] for name in body.keys() - {"format", "rate"}})
         message = {"channel": "voice", **fields.model_dump(exclude_defaults=True)}
-        place = self._desk.speaker()
-        place.__enter__()
+        place = ExitStack()
+        place.enter_context(self._desk.speaker())
         live = LiveTranscription(self._desk.ears, language=fields.language)
-        utterance = self._utterance = _Utterance(request_id, message, key, live, place)
+        utterance = self._utterance = _Utterance(request_id, message, key, live)
         utterance.task = asyncio.create_task(self._listen(utterance), name="voice")
+        # Not within the task: one that is cancelled before it began runs nothing.
+        utterance.task.add_done_callback(lambda _: place.close())
         self._is_open, self._ended = True, None
         return _reply({"type": "ack", "requestId": request_id})
 
@@ -125,7 +126,6 @@ class SocketVoice:
             answer = _error(utterance.request_id, _problem(error))
         finally:
             too_long.cancel()
-            utterance.place.__exit__(None, None, None)
         self._utterance, self._ended = None, answer
         if utterance.asked is not None:
             answer = _reply({**msgspec.json.decode(answer.sse), "requestId": utterance.asked})

@@ -30,6 +30,11 @@ _HEADER_TYPES = ("jwt", "at+jwt", "application/at+jwt")
 _CLAIM_TYPES = ("bearer", "jwt", "at+jwt", "access")
 
 
+def is_subject(text: str) -> bool:
+    """Whether a token may name this as its user."""
+    return _SUBJECT.fullmatch(text) is not None
+
+
 class AuthError(Exception):
     """The caller is not who it says. `str()` is a reason for the log and holds nothing of the token."""
 
@@ -114,7 +119,7 @@ def read_claims(payload: bytes, rules: ClaimRules, *, now_seconds: float) -> Pri
     if claims.get("token_use", "access") != "access":
         raise AuthError("token_use is not access")
     subject = claims.get("sub")
-    if not isinstance(subject, str) or _SUBJECT.fullmatch(subject) is None:
+    if not isinstance(subject, str) or not is_subject(subject):
         raise AuthError("sub is missing or malformed")
     return Principal(issuer, subject, expires_at)
 

@@ -35,7 +35,8 @@ class Views:
             # Most often it has by now, and one statement is enough.
             await self.wait_for("state", user_id, until)
             fetched = await fetch_changes(self.reader, user_id, since=since, limit=CHANGES_IN_A_FRAME_MAX)
-        patch = {name: value for name, value in fetched.body.items() if value and name not in ("version", "more")}
+        told = ("lastSnapshotTs", "version", "more")
+        patch = {name: value for name, value in fetched.body.items() if value and name not in told}
         # Of very many changes this is the first part: the next look goes on after it.
         return int(fetched.body["version"]), patch
 

@@ -34,15 +34,16 @@ def voice_desk(settings: Settings, ears: SpeechToText, clock: Clock) -> VoiceDes
 
 @dataclass(slots=True)
 class VoiceDesk:
-    """`ears` is called `none` where nobody transcribes. `can_speak`: whether a worker reads answers aloud."""
+    """`ears` is called `none` where nobody transcribes. `can_speak`: whether a worker reads answers aloud. `speakers`:
+    how many are listened to live."""
 
     store: AudioStore
     ears: SpeechToText
     can_speak: bool
     live_at_once_max: int = LIVE_AT_ONCE_MAX
+    speakers: int = 0
     fetch: SafeFetch = field(default_factory=SafeFetch)
     _uploads: Counter[str] = field(default_factory=Counter)
-    _speakers: int = 0
 
     def check_hearing(self) -> None:
         """Raises `Conflict` where speech to text is off."""
@@ -76,13 +77,13 @@ class VoiceDesk:
     @contextmanager
     def speaker(self) -> Iterator[None]:
         """Room for one who is listened to live. Raises `Unavailable` when there is none."""
-        if self._speakers >= self.live_at_once_max:
+        if self.speakers >= self.live_at_once_max:
             raise _busy("Somebody else is being listened to. Try again in a moment, or upload a recording.")
-        self._speakers += 1
+        self.speakers += 1
         try:
             yield
         finally:
-            self._speakers -= 1
+            self.speakers -= 1
 
 
 def _busy(detail: str) -> Unavailable:

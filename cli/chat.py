@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import click
 import httpx
 
-from cli.token import base_url
+from cli.token import base_url, checked_user
 from infra.clock import system_clock
 from infra.dev_tokens import make_token
 from infra.ids import jitter, new_id
@@ -39,7 +39,7 @@ class Event:
 @click.command()
 @click.argument("text", nargs=-1)
 @click.option("--url", default=None, help="The API. Default: where this data dir's settings say it listens.")
-@click.option("--user", default="me", show_default=True, help="Whom to be, in development.")
+@click.option("--user", default="me", show_default=True, callback=checked_user, help="Whom to be, in development.")
 @click.option("--token", default=None, help="A token from your issuer, instead of a development one.")
 @click.option("--conversation", default=None, help="Conversation id. Default: the main conversation.")
 def chat(text: tuple[str, ...], url: str | None, user: str, token: str | None, conversation: str | None) -> None:

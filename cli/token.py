@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import click
 
+from api.tokens import is_subject
 from infra.clock import system_clock
 from infra.dev_tokens import make_token
 from infra.login_codes import issue_login_code
 from infra.settings import Settings
 
 
+def checked_user(_context: click.Context, _parameter: click.Parameter, user: str) -> str:
+    """A token of any other user would be refused, without a word why."""
+    if not is_subject(user):
+        raise click.BadParameter("1 to 128 of A-Z a-z 0-9 _ . | @ : + = ~ -, with a letter, digit, _ or - first.")
+    return user
+
+
 @click.command()
-@click.option("--user", required=True, help="The user, as the token's `sub`.")
+@click.option("--user", required=True, callback=checked_user, help="The user, as the token's `sub`.")
 @click.option("--lifetime-seconds", type=click.IntRange(min=1), default=None, help="Default: the longest accepted.")
 @click.option("--link", is_flag=True, help="Print a log-in link for the web client instead; needs a running `dev`.")
 def token(user: str, lifetime_seconds: int | None, link: bool) -> None:

@@ -5,6 +5,7 @@ An event is named by its title, by its day or hour, or by both: "my 3 pm meeting
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ FOUND_MAX = 500
 PHRASE_WORDS_MAX = 6
 SHOWN_MAX = 3
 
+_BARE_HOUR = re.compile(r"(?:at |to |um )?(?:[1-9]|1[0-2])(?:[:.][0-5]\d)?", re.IGNORECASE)
 _ANY_EVENT = frozenset(
     {
         *("my", "the", "a", "an", "this", "that", "our", "meeting", "appointment", "event", "calendar", "entry", "one"),
@@ -120,12 +122,22 @@ def _new_start(phrase: str, found: Occurrence, setting: Setting) -> str:
     when = setting.when(said, now=midnight - timedelta(minutes=1)) if is_time else setting.when(said)
     if when is None or when.recurrence is not None:
         raise NotUnderstood(f"I do not understand the time “{phrase}”, so “{found.entry.title}” stays as it is.")
-    if "T" in when.due:
+    due = when.due
+    if is_time and _BARE_HOUR.fullmatch(phrase) is not None:
+        # "Move dinner to 8" is about the evening: of the two hours of that number, the one nearer to the event's.
+        due = min((due, due[:11] + _other_half(due[11:])), key=lambda each: _minutes_apart(each, found.start))
+    if "T" in due:
         # The user speaks of their own clock, wherever the event was made.
-        local = moved_past_gap(when.due, setting.brain.timezone)
+        local = moved_past_gap(due, setting.brain.timezone)
         moment = datetime.fromtimestamp(local.at_ms / 1000, ZoneInfo(zone))
         return moment.strftime("%Y-%m-%dT%H:%M")
-    return when.due + found.start[10:] if "T" in found.start else when.due
+    return due + found.start[10:] if "T" in found.start else due
+
+
+def _minutes_apart(one: str, other: str) -> int:
+    """Between two hours of the day, of local times."""
+    hours = [int(text[11:13]) * 60 + int(text[14:16]) if "T" in text else 0 for text in (one, other)]
+    return abs(hours[0] - hours[1])
 
 
 def _of_occurrence(found: Occurrence, start: str | None) -> dict[str, Json]:

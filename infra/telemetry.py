@@ -32,7 +32,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from infra.settings import Settings
 
-METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_CONTENT_TYPE = "text/plain; version=0.0.4"  # the framework names the charset
 TEXT_CHARACTERS_MAX = 300
 STACK_PLACES_MAX = 12
 

@@ -78,7 +78,9 @@ UNION ALL (
     SELECT 'more', NULL, '', 0, changed_version, NULL, NULL, NULL, NULL, NULL, NULL FROM state_objects
     WHERE user_id = %(user)s AND changed_version > (SELECT max(changed_version) FROM page) AND kind <> 'action'
     ORDER BY changed_version LIMIT 1
-)"""
+)
+UNION ALL SELECT 'last', NULL, '', 0, originator_version, NULL, originator_version, topic, state, NULL, NULL
+FROM log0_events WHERE originator_id = %(user)s AND originator_version = (SELECT max(changed_version) FROM page)"""
 
 ONE_LIST = """SELECT 'mark', source, '', 0::bigint, coalesce(version, 0), NULL, version, topic, state,
     NULL::bigint, NULL::bytea FROM view_mark('state', %(user)s)
@@ -158,10 +160,12 @@ async def fetch_changes(reader: Reader, user_id: str, *, since: int, limit: int 
     values = {"user": user_id, "since": since, "limit": limit}
     mark_row, rows = _split(await reader.queries.fetch(SINCE, values))
     mark = mark_of("state", None if mark_row is None else (mark_row.list, mark_row.changed_version))
+    assert mark_row is not None
     has_more = any(row.kind == "more" for row in rows)
-    objects = await _open(reader, user_id, [row for row in rows if row.kind != "more"])
-    version = max((row.changed_version for row in objects.rows), default=mark.version) if has_more else mark.version
-    return Fetched(mark, {**objects.changes(), "version": version, "more": has_more})
+    last = next(row for row in rows if row.kind == "last") if has_more else mark_row
+    objects = await _open(reader, user_id, [row for row in rows if row.kind not in ("more", "last")])
+    told = {"lastSnapshotTs": _seconds(_at_ms(user_id, last)), "version": last.changed_version, "more": has_more}
+    return Fetched(mark, {**objects.changes(), **told})
 
 
 async def fetch_state_at(reader: Reader, log: EventLog, user_id: str, version: int, *, limit: int = 50) -> Fetched:
@@ -255,6 +259,10 @@ def _at_ms(user_id: str, mark: ObjectRow) -> int | None:
     return codec.peek(StoredEvent(0, user_id, mark.version, mark.name, mark.state)).at_ms
 
 
+def _seconds(at_ms: int | None) -> int | None:
+    return None if at_ms is None else at_ms // 1000
+
+
 def _as_shown(tables: MemoryTables, limit: int) -> list[ObjectRow]:
     """What `NOW` selects, from rows in memory."""
     names = [column.name for column in OBJECTS.all_columns]
@@ -310,7 +318,7 @@ class _Objects:
             "pinnedMemories": self.of_list(lists.MEMORIES),
             "activeSessions": self.of_list(lists.SESSIONS),
             "planCache": self.of_list(lists.PLANS),
-            "lastSnapshotTs": None if last_at_ms is None else last_at_ms // 1000,
+            "lastSnapshotTs": _seconds(last_at_ms),
             "version": version,
         }
 

@@ -19,7 +19,7 @@ from domain.occurrences import Occurrence, instant_ms, occurrences
 from domain.text import one_line
 from domain.values import Task
 from workers.intents import Intent
-from workers.llm.offline_times import WHEN, pattern
+from workers.time_words import WHEN, pattern
 
 WEEK_DAYS = 7
 EVENTS_MAX = 60

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from domain.text import one_line
-from workers.llm.offline_times import WHEN, pattern
+from workers.time_words import WHEN, pattern
 
 ASKS = "To search for flights I still need to know "
 WHERE_TO = ASKS + "where you want to go. Which city or airport is it?"

@@ -95,15 +95,20 @@ class SpeechWorker:
 
     async def _work(self, kind: Kind, one: Waiting, audio: str, attempt: int) -> None:
         again_seconds: float | None = FAILED_SECONDS
+        is_counted = True
         try:
             again_seconds = await kind.work(one, attempt)
+        except Unavailable as error:
+            logger.warning("speech.store_away", code=error.code)
+            is_counted = False
         except Exception as error:
             logger.error("speech.failed", user=hashed(one.user_id), attempt=attempt, exc_info=error)
         finally:
             del self._running[audio]
         # Where this fails, the lease runs out and somebody looks again.
         with suppress(Unavailable):
-            await self._leases.let_go(audio, seconds=DONE_SECONDS if again_seconds is None else again_seconds)
+            seconds = DONE_SECONDS if again_seconds is None else again_seconds
+            await self._leases.let_go(audio, seconds=seconds, is_counted=is_counted)
 
     async def _renew_for_ever(self) -> None:
         while True:

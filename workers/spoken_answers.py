@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from commands.handle import CommandHandler, Request
 from commands.voice import KeepSpeech
-from domain.errors import DomainError
+from domain.errors import DomainError, Unavailable
 from domain.events import BrainEvent, MessageReceived, ReplyCompleted
 from domain.ports import Clock, EventLog, SpeechError, TextToSpeech
 from domain.values import REDACTED
@@ -55,7 +55,10 @@ class SpokenAnswers:
                 return seconds
             return self._given_up(reply, error.code)
         expires_at_ms = self.clock.now_ms() + AUDIO_AGE_SECONDS_MAX * 1000
-        await asyncio.to_thread(self.store.write, audio_id(reply.id), audio)
+        try:
+            await asyncio.to_thread(self.store.write, audio_id(reply.id), audio)
+        except Unavailable as error:  # no room on the disk
+            return RETRY_SECONDS if attempt < ATTEMPTS_MAX else self._given_up(reply, error.code)
         command = KeepSpeech(
             reply_id=reply.id, media_type=audio.media_type, bytes=len(audio.data), expires_at_ms=expires_at_ms
         )

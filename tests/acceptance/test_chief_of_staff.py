@@ -116,6 +116,7 @@ async def test_the_week_is_summed_up_with_what_was_done_and_what_was_said(world:
     await say(user, "Hello, I am preparing the board meeting")
     said = await say(user, "Summarize my week")
     assert "Board meeting" in said.text
+    assert "Completed:\n- Wednesday 2025-11-19 Send budget" in said.text
     assert "You wrote about:\n- Hello, I am preparing the board meeting" in said.text
 
 

@@ -199,6 +199,7 @@ async def test_changes_are_whole_objects_and_tombstones(world: World) -> None:
         **{key: [] for key in ("tasks", "notes", "messages", "pinnedMemories", "activeSessions", "conversations")},
         "planCache": [],
         "preferences": {},
+        "lastSnapshotTs": history.facts[-1].meta.at_ms // 1000,
         "version": len(history.facts),
         "more": False,
     }
@@ -239,6 +240,7 @@ async def merged(world: World, history: History, since: int, limit: int) -> dict
         known["preferences"].update(page["preferences"])
         assert page["version"] > since or not page["more"]
         since = page["version"]
+        assert page["lastSnapshotTs"] == history.facts[since - 1].meta.at_ms // 1000
         if not page["more"]:
             return known
 

@@ -68,7 +68,8 @@ def test_an_old_stream_folds_as_it_did_when_it_was_written(path: Path) -> None:
     now = folded(rows_of(history))
     for name, value in history["brain"].items():
         assert still_says(now["brain"][name], value), name
-    assert now["view_rows"] == history["view_rows"]
+    # A view that came later has nothing to be compared with.
+    assert {view: now["view_rows"][view] for view in history["view_rows"]} == history["view_rows"]
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)

@@ -101,7 +101,7 @@ def test_a_prompt_that_tells_days_is_built_again_from_its_manifest() -> None:
     )
     facts = (asked(2, "first"), answered(3, 2, "one"), asked(10, "Hi"))
     for intent in ("agenda", "summary", "plan", "chat"):
-        prompt = built(state, intent, Days(TODAY, 7), *facts)  # type: ignore[arg-type]
+        prompt = built(state, intent, Days(TODAY, 7), *facts)
         scene = Scene(
             brain=state, reply=reply_to(10), facts=[f for f in facts if f.version in prompt.manifest.versions]
         )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.calendar import SetCalendarEvent
+from commands.decide import Command
 from commands.plans import SetPlan
 from commands.tasks import CreateTask
 from domain.brain import EMPTY_BRAIN
@@ -73,13 +74,11 @@ async def test_a_plan_is_shown_again_without_a_model_until_what_it_rests_on_chan
         first = await answered(world, "Plan my day", model)
         assert await answered(world, "What's my plan for today?", model) == first
         assert len(model.questions) == 1
-        for number, change in enumerate(
-            [
-                CreateTask(task=Task(title="New")),
-                SetCalendarEvent(fields={"title": "Board", "start": f"{TODAY}T15:00"}),
-            ],
-            start=2,
-        ):
+        changes: list[Command] = [
+            CreateTask(task=Task(title="New")),
+            SetCalendarEvent(fields={"title": "Board", "start": f"{TODAY}T15:00"}),
+        ]
+        for number, change in enumerate(changes, start=2):
             await world.handle(change)
             await answered(world, "What's my plan for today?", model)
             assert len(model.questions) == number

@@ -8,7 +8,7 @@ import { System } from "./system.ts";
 const PANELS = ["Today", "Tasks", "Calendar", "Trips", "Memory"];
 let system: System;
 before(async () => {
-  system = await System.start({ MICROCOS_LIMIT_TOKENS_PER_DAY: "6000" });
+  system = await System.start({ MICROCOS_LIMIT_TOKENS_PER_DAY: "3000", MICROCOS_LIMIT_FLIGHT_SEARCHES_PER_DAY: "1" });
   const day = new Date().toISOString().slice(0, 10);
   await system.call("seen", "POST", "/api/v1/memory/pin", { type: "preference", key: "favorite_airport", value: "JFK" });
   await system.call("seen", "PUT", `/api/v1/plan/${day}`, { priorities: ["Send budget"], todos: ["Pack"], notes: ["Breathe."] });
@@ -116,12 +116,22 @@ test("German is spoken by whoever's browser does, and can be chosen", async () =
 
 test("the day's budget is shown, and said when it stops an answer", async () => {
   const person = await Person.loggedIn(system, "spender");
-  await person.page.getByText(/of 6,000 tokens today/).waitFor();
-  for (let times = 0; times < 8 && (await person.page.getByText(/budget is spent/).count()) === 0; times += 1) {
+  await person.page.getByText(/of 3,000 tokens today/).waitFor();
+  for (let times = 0; times < 20 && (await person.page.getByText(/budget is spent/).count()) === 0; times += 1) {
     await person.ask("Tell me about the weather");
   }
   await person.page.getByText(/Today’s token budget is spent/).waitFor();
   await person.shot("budget");
+  await person.leave();
+});
+
+test("the last flight search of the day is said beforehand, and the one after it is refused", async () => {
+  const person = await Person.loggedIn(system, "searcher");
+  await person.ask("Find me flights from New York to Boston next week");
+  await person.page.getByText("Nearly spent: 1 of 1 flight searches.").waitFor();
+  await person.page.getByText("1 of 1 flight searches", { exact: true }).waitFor();
+  assert.match(await person.ask("Find me flights from Boston to Chicago next week"), /1 flight search/);
+  await person.shot("searches");
   await person.leave();
 });
 

@@ -1,6 +1,6 @@
 """What the offline model makes of a message: which tool the user's own words ask for, with which arguments.
 
-Rules over English sentences, no state. Phrases of time stay as they were said (`due_text`): see `offline_times`. It
+Rules over English sentences, no state. Phrases of time stay as they were said (`due_text`): see `time_words`. It
 must not look at anything but the message.
 """
 
@@ -17,7 +17,7 @@ from domain.ports import ToolCall, ToolSpec
 from workers.flight_words import flight_arguments
 from workers.intents import wants_action
 from workers.llm.offline_days import event_wish
-from workers.llm.offline_times import WHEN, pattern, split_leading_when, split_when
+from workers.time_words import WHEN, pattern, split_leading_when, split_when
 
 WISHES_MAX = limits.ACTIONS_PER_MESSAGE_MAX
 _THANKS_CHARACTERS_MAX = 60

@@ -56,7 +56,9 @@ async def test_metrics_count_requests_by_route_and_hold_no_ids(world: ApiWorld) 
     await user.read(f"/tasks/{task['id']}")
     await user.get("/nothing/of/that/name")
     await user.send("PROPFIND", "/state")
-    text = (await world.clients[0].get("/metrics")).text
+    metrics = await world.clients[0].get("/metrics")
+    assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    text = metrics.text
     for labels in (
         'method="POST",route="/api/v1/tasks",status="201"',
         'method="GET",route="/api/v1/tasks/{task_id}",status="200"',

@@ -58,6 +58,15 @@ def test_a_token_stands_alone_on_stdout(tmp_path: Path) -> None:
     assert claims["exp"] - claims["iat"] == 86_400
 
 
+@pytest.mark.parametrize("command", ["token", "chat"])
+@pytest.mark.parametrize("user", ["", "two words", "../u2", "x" * 129])
+def test_a_user_that_no_token_may_name_is_refused(tmp_path: Path, command: str, user: str) -> None:
+    environment = {"MICROCOS_DATA_DIR": str(tmp_path), "MICROCOS_AUTH_DEV_SECRET": SECRET}
+    refused = CliRunner().invoke(main, [command, "--user", user], env=environment)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--user" in refused.stderr
+
+
 def test_a_token_names_the_issuer_and_audience_that_are_asked_for(tmp_path: Path) -> None:
     environment = {"MICROCOS_DATA_DIR": str(tmp_path), "MICROCOS_AUTH_DEV_SECRET": SECRET}
     environment |= {"MICROCOS_AUTH_ISSUER": "https://me", "MICROCOS_AUTH_AUDIENCE": "web,mobile"}

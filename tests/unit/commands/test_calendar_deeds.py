@@ -92,6 +92,16 @@ def test_an_hour_alone_keeps_the_day_and_a_day_alone_keeps_the_hour(when: str, s
     assert moved == SetCalendarEvent(calendar_id=calendar_id, fields={"start": start})
 
 
+@pytest.mark.parametrize(
+    ("when", "start"), [("8", "20:00"), ("at 6:30", "18:30"), ("8 am", "08:00"), ("08:00", "08:00")]
+)
+def test_a_bare_hour_is_the_one_nearer_to_the_event(when: str, start: str) -> None:
+    given = setting(at("Dinner", "2025-11-20T19:00"))
+    moved = deed("update_event", given, event="my 7 pm dinner", start_text=when)
+    assert isinstance(moved, SetCalendarEvent)
+    assert moved.fields["start"] == f"2025-11-20T{start}"
+
+
 def test_one_of_a_series_is_moved_or_cancelled_alone() -> None:
     given = setting(STANDUP)
     (calendar_id,) = given.brain.calendar

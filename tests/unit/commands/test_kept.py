@@ -78,6 +78,8 @@ def test_a_notes_size_is_counted_in_bytes() -> None:
     [
         ("timezone", "Mars/Olympus", "timezone_unknown"),
         ("timezone", "../etc/passwd", "timezone_unknown"),
+        ("timezone", "localtime", "timezone_unknown"),
+        ("timezone", "right/UTC", "timezone_unknown"),
         ("timezone", 5, "timezone_unknown"),
         ("workHours", "9-17", "work_hours_invalid"),
         ("workHours", "17:00-09:00", "work_hours_invalid"),

@@ -5,7 +5,7 @@ import { useCallback, useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { Brain } from "../live/brain.ts";
 import { useBrain, useLive } from "../live/context.tsx";
-import { text } from "../live/read.ts";
+import { record, text } from "../live/read.ts";
 import { useTrips } from "../panels/lists.ts";
 import { TaskRow } from "../panels/TaskRow.tsx";
 import { newId } from "../session/ids.ts";
@@ -15,7 +15,7 @@ import type { Action, Flight, Payload, Trip } from "../wire.ts";
 import { PlanCard } from "./PlanCard.tsx";
 import { TripCard } from "./TripCard.tsx";
 
-const ICONS: Record<string, IconName> = { task: "check", memory: "brain", preference: "brain", event: "calendar" };
+const ICONS: Record<string, IconName> = { task: "check", memory: "brain", preference: "brain", event: "calendar", flight: "plane" };
 
 export function ActionCard({ artifact }: ToolCallMessagePartProps) {
   const action = artifact as Action;
@@ -27,7 +27,7 @@ export function ActionCard({ artifact }: ToolCallMessagePartProps) {
   return (
     <section className={`card ${action.status}`} aria-label={t.maybe(`action_${action.kind}`, action.kind)}>
       <header>
-        <Icon name={ICONS[subject] ?? (subject === "flights" ? "plane" : "list")} />
+        <Icon name={ICONS[subject] ?? "list"} />
         <span className="card-title">{t.maybe(`action_${action.kind}`, action.kind.replaceAll("_", " "))}</span>
         <span className="state">{action.working ? t("working") : t(`status_${action.status}`)}</span>
       </header>
@@ -64,19 +64,25 @@ function FoundFlights({ payload }: { payload: Payload }) {
   return <TripCard trip={{ ...found, selected_flight_id: selected }} />;
 }
 
-const SHOWN = ["title", "key", "value", "due", "date", "start", "location", "destination", "recurrence", "name"];
+const SHOWN = [
+  ...["title", "key", "value", "due", "date", "start", "location", "airline", "origin", "destination", "departure"],
+  ...["recurrence", "name"],
+];
+const TIMES: ReadonlySet<string> = new Set(["due", "start", "departure"]);
 
 function Facts({ action }: { action: Action }) {
   const { t } = useI18n();
   const payload = action.payload ?? {};
+  const price = record(payload.price);
   const facts = SHOWN.flatMap((name) => (typeof payload[name] === "string" ? [[name, text(payload[name])] as const] : []));
+  if (price.currency !== undefined) facts.push(["price", t.money(Number(price.amount), text(price.currency))]);
   if (facts.length === 0) return null;
   return (
     <dl className="facts">
       {facts.map(([name, value]) => (
         <div key={name}>
           <dt>{t.maybe(`field_${name}`, name)}</dt>
-          <dd>{name === "due" || name === "start" ? t.date(value) : value}</dd>
+          <dd>{TIMES.has(name) ? t.date(value) : value}</dd>
         </div>
       ))}
     </dl>

@@ -4,7 +4,7 @@ import { QueryClient } from "@tanstack/react-query";
 import { newId } from "../session/ids.ts";
 import type { Frame, Message, State } from "../wire.ts";
 import { type Brain, emptyBrain, mergeMessages, withSnapshot } from "./brain.ts";
-import { Client } from "./client.ts";
+import { Client, Problem } from "./client.ts";
 import { Connection, type Link } from "./connection.ts";
 import { Outbox } from "./outbox.ts";
 import { reduceAll } from "./reducer.ts";
@@ -76,7 +76,8 @@ export class Live {
       try {
         await this.queries.fetchQuery({ queryKey: BRAIN });
         break;
-      } catch {
+      } catch (error) {
+        if (error instanceof Problem && error.status === 401) return this.setLink("expired");
         this.setLink("away");
         await new Promise((resolve) => setTimeout(resolve, Math.min(RETRY_MS_MAX, 400 * 2 ** failures)));
       }

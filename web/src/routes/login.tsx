@@ -4,7 +4,7 @@ import { type FormEvent, useCallback, useEffect, useRef, useState } from "react"
 import { useI18n } from "../i18n/i18n.tsx";
 import { Away, Client } from "../live/client.ts";
 import { type OidcConfig, beginOidc, finishOidc } from "../session/oidc.ts";
-import { type Login as Found, login, logIn, readToken } from "../session/token.ts";
+import { type Login as Found, isExpired, login, logIn, readToken } from "../session/token.ts";
 
 export const Route = createFileRoute("/login")({ component: Login });
 
@@ -56,6 +56,8 @@ function Login() {
     const { code, query } = takeAddress();
     void attempt(async () => {
       if (code !== null) return exchange(code);
+      const known = login();
+      if (query === null && known !== null && !isExpired(known)) return known; // logged in already
       const found = await getConfig();
       setConfig(found);
       return query !== null && found.oidc !== null ? finishOidc(found.oidc, query) : null;
