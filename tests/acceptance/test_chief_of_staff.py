@@ -204,7 +204,8 @@ async def test_a_flight_is_put_forward_and_selected_when_the_user_approves(world
     assert (action["action"]["kind"], action["action"]["status"]) == ("select_flight", "proposed")
     path = f"/actions/{action['actionId']}"
     assert not [task for task in (await user.read("/state"))["tasks"] if task["tags"] == ["travel"]]
-    approved = await user.made(f"{path}/approve", {})
+    approved = await user.made(f"{path}/approve", {}, key="approve it")
+    assert await user.made(f"{path}/approve", {}, key="approve it") == approved
     assert (approved["status"], approved["kind"]) == ("committed", "select_flight")
     (trip,) = (await user.read("/travel/suggestions"))["upcoming_trips"]
     assert trip["selected_flight_id"] == action["action"]["payload"]["flight_id"]

@@ -26,7 +26,10 @@ test("the printed link logs in once, and logging out forgets everything", async 
   await person.page.getByText("me", { exact: true }).click();
   await person.page.getByRole("button", { name: "Log out" }).click();
   await person.page.waitForURL("**/login");
-  assert.deepEqual(await person.page.evaluate(() => Object.keys(localStorage).filter((key) => !key.includes("taste"))), []);
+  assert.deepEqual(
+    await person.page.evaluate(() => Object.keys(localStorage).filter((key) => !key.includes("taste"))),
+    [],
+  );
   await person.page.getByLabel(/Log-in link/).fill(link);
   await person.page.getByRole("button", { name: "Log in" }).click();
   await person.page.getByText(/used already/).waitFor();
@@ -71,7 +74,11 @@ test("a refused change of a task is taken back and said", async () => {
   await system.call("refused", "POST", "/api/v1/tasks", { action: "create", task: { title: "Stay open" } });
   const panel = await person.openPanel("Tasks");
   await person.page.route("**/api/v1/tasks", (route) =>
-    route.fulfill({ status: 409, contentType: "application/problem+json", body: '{"status":409,"code":"tasks_full","detail":"No."}' }),
+    route.fulfill({
+      status: 409,
+      contentType: "application/problem+json",
+      body: '{"status":409,"code":"tasks_full","detail":"No."}',
+    }),
   );
   await panel.getByRole("checkbox", { name: /Stay open/ }).click();
   await person.page.locator(".notice").getByText("No.").waitFor();
@@ -127,13 +134,20 @@ test("history pages back to the first message", async () => {
   const person = await Person.loggedIn(system, "historian");
   await person.page.getByText("message-59.").waitFor();
   assert.equal(await person.page.getByText("message-0.", { exact: true }).count(), 0);
-  for (let pages = 0; pages < 4 && (await person.page.getByText("message-0.", { exact: true }).count()) === 0; pages += 1) {
+  for (
+    let pages = 0;
+    pages < 4 && (await person.page.getByText("message-0.", { exact: true }).count()) === 0;
+    pages += 1
+  ) {
     await person.page.getByRole("button", { name: "Earlier messages" }).click();
     await person.page.waitForTimeout(300);
   }
   await person.page.getByText("message-0.", { exact: true }).waitFor();
   const said = await person.page.locator(".message.user").allInnerTexts();
-  assert.deepEqual(said.map((text) => /message-(\d+)/.exec(text)?.[1]), Array.from({ length: 60 }, (_, index) => String(index)));
+  assert.deepEqual(
+    said.map((text) => /message-(\d+)/.exec(text)?.[1]),
+    Array.from({ length: 60 }, (_, index) => String(index)),
+  );
   await person.leave();
 });
 
@@ -150,7 +164,9 @@ test("the calendar takes an entry and an .ics file, and today's stands in the ag
   await panel.getByText("22:30–22:45").waitFor();
   const stamp = `${day.replaceAll("-", "")}T210000Z`;
   const file = `BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//t\r\nBEGIN:VEVENT\r\nUID:1@t\r\nDTSTAMP:${stamp}\r\nDTSTART:${stamp}\r\nDURATION:PT30M\r\nSUMMARY:Imported\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n`;
-  await panel.getByLabel("Import an .ics file").setInputFiles({ name: "a.ics", mimeType: "text/calendar", buffer: Buffer.from(file) });
+  await panel
+    .getByLabel("Import an .ics file")
+    .setInputFiles({ name: "a.ics", mimeType: "text/calendar", buffer: Buffer.from(file) });
   await panel.getByText("Imported").waitFor();
   await person.openPanel("Calendar"); // closes it
   const agenda = await person.openPanel("Today");
@@ -161,7 +177,10 @@ test("the calendar takes an entry and an .ics file, and today's stands in the ag
 
 test("a day is planned in a card, and the plan stands in the agenda", async () => {
   const person = await Person.loggedIn(system, "busy");
-  await system.call("busy", "POST", "/api/v1/tasks", { action: "create", task: { title: "Send budget", priority: "high" } });
+  await system.call("busy", "POST", "/api/v1/tasks", {
+    action: "create",
+    task: { title: "Send budget", priority: "high" },
+  });
   await person.ask("Plan my day");
   await person.answers.last().locator(".card.plan").waitFor();
   await person.page.reload();
@@ -175,18 +194,26 @@ test("flights are found, and one is selected from its card", async () => {
   const person = await Person.loggedIn(system, "flyer");
   await person.ask("Find me flights from New York to Boston next week");
   const card = person.answers.last().locator(".card.trip");
-  await card.getByRole("button", { name: /^Select/ }).first().waitFor();
+  await card
+    .getByRole("button", { name: /^Select/ })
+    .first()
+    .waitFor();
   await person.shot("flights");
   const trips = await person.openPanel("Trips");
   await trips.getByText("Trip to Boston").waitFor();
-  await card.getByRole("button", { name: /^Select/ }).first().click();
+  await card
+    .getByRole("button", { name: /^Select/ })
+    .first()
+    .click();
   await card.getByText("selected").waitFor();
   await trips.getByText("selected").waitFor();
   assert.equal(await card.getByRole("button", { name: /^Select/ }).count(), 0);
   await person.page.reload();
   await card.getByText("selected").waitFor();
   const tasks = await person.openPanel("Tasks");
-  await assertSoon(async () => assert.ok((await tasks.locator(".task").count()) > 0, "what is left to do became tasks"));
+  await assertSoon(async () =>
+    assert.ok((await tasks.locator(".task").count()) > 0, "what is left to do became tasks"),
+  );
   await person.shot("flight-selected");
   await person.leave();
 });
@@ -232,7 +259,10 @@ test("everything can be taken along", async () => {
 test("a reminder that comes due says so on every page", async () => {
   const person = await Person.loggedIn(system, "forgetful");
   const due = new Date().toISOString().slice(0, 16);
-  await system.call("forgetful", "POST", "/api/v1/tasks", { action: "create", task: { title: "Take a break", due, timezone: "UTC" } });
+  await system.call("forgetful", "POST", "/api/v1/tasks", {
+    action: "create",
+    task: { title: "Take a break", due, timezone: "UTC" },
+  });
   await person.page.getByText("Reminder: Take a break").waitFor();
   await person.shot("due");
   await person.page.getByRole("button", { name: "Dismiss" }).click();
@@ -242,13 +272,27 @@ test("a reminder that comes due says so on every page", async () => {
 
 test("the picture in the README", async () => {
   const day = new Date().toISOString().slice(0, 10);
-  const add = (title: string, more: object) => system.call("anna", "POST", "/api/v1/tasks", { action: "create", task: { title, ...more } });
+  const add = (title: string, more: object) =>
+    system.call("anna", "POST", "/api/v1/tasks", { action: "create", task: { title, ...more } });
   await system.call("anna", "PUT", "/api/v1/preferences/timezone", { value: "Europe/Berlin" });
-  await system.call("anna", "POST", "/api/v1/calendar/event", { title: "Stand-up", start: `${day}T09:30`, end: `${day}T09:45`, location: "Room 4" });
-  await system.call("anna", "POST", "/api/v1/calendar/event", { title: "Lunch with Jim", start: `${day}T12:30`, end: `${day}T13:30` });
+  await system.call("anna", "POST", "/api/v1/calendar/event", {
+    title: "Stand-up",
+    start: `${day}T09:30`,
+    end: `${day}T09:45`,
+    location: "Room 4",
+  });
+  await system.call("anna", "POST", "/api/v1/calendar/event", {
+    title: "Lunch with Jim",
+    start: `${day}T12:30`,
+    end: `${day}T13:30`,
+  });
   await add("Send budget", { due: day, priority: "high", tags: ["finance"] });
   await add("Follow up with Jim", { due: day });
-  const plan = { priorities: ["Send budget", "Prepare for Boston"], todos: ["Follow up with Jim", "Book the hotel"], notes: ["One thing at a time."] };
+  const plan = {
+    priorities: ["Send budget", "Prepare for Boston"],
+    todos: ["Follow up with Jim", "Book the hotel"],
+    notes: ["One thing at a time."],
+  };
   await system.call("anna", "PUT", `/api/v1/plan/${day}`, plan);
   const person = await Person.loggedIn(system, "anna", { viewport: { width: 1240, height: 780 } });
   await person.ask("Remind me to call John tomorrow at 5pm");

@@ -17,7 +17,9 @@ export class FakeSpeech {
       request.resume();
       request.on("end", () => {
         if (request.url === "/v1/audio/transcriptions") {
-          response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ text: HEARD, language: "en", duration: 1 }));
+          response
+            .writeHead(200, { "content-type": "application/json" })
+            .end(JSON.stringify({ text: HEARD, language: "en", duration: 1 }));
         } else if (request.url === "/v1/audio/speech") {
           response.writeHead(200, { "content-type": "audio/wav" }).end(tone());
         } else response.writeHead(404).end();

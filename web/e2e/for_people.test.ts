@@ -10,9 +10,20 @@ let system: System;
 before(async () => {
   system = await System.start({ MICROCOS_LIMIT_TOKENS_PER_DAY: "3000", MICROCOS_LIMIT_FLIGHT_SEARCHES_PER_DAY: "1" });
   const day = new Date().toISOString().slice(0, 10);
-  await system.call("seen", "POST", "/api/v1/memory/pin", { type: "preference", key: "favorite_airport", value: "JFK" });
-  await system.call("seen", "PUT", `/api/v1/plan/${day}`, { priorities: ["Send budget"], todos: ["Pack"], notes: ["Breathe."] });
-  await system.call("seen", "POST", "/api/v1/tasks", { action: "create", task: { title: "Send budget", due: day, tags: ["finance"] } });
+  await system.call("seen", "POST", "/api/v1/memory/pin", {
+    type: "preference",
+    key: "favorite_airport",
+    value: "JFK",
+  });
+  await system.call("seen", "PUT", `/api/v1/plan/${day}`, {
+    priorities: ["Send budget"],
+    todos: ["Pack"],
+    notes: ["Breathe."],
+  });
+  await system.call("seen", "POST", "/api/v1/tasks", {
+    action: "create",
+    task: { title: "Send budget", due: day, tags: ["finance"] },
+  });
   await system.call("seen", "POST", "/api/v1/notes", { id: "note_1", title: "Budget", text: "12k for travel" });
 });
 after(async () => {
@@ -53,7 +64,9 @@ test("axe finds nothing at the log-in, and it paints within 200 ms", async () =>
   assert.deepEqual(await person.axe(), []);
   await person.page.reload(); // warm
   await person.page.getByRole("button", { name: "Log in" }).waitFor();
-  const paints = await person.page.evaluate(() => performance.getEntriesByType("paint").map((paint) => paint.startTime));
+  const paints = await person.page.evaluate(() =>
+    performance.getEntriesByType("paint").map((paint) => paint.startTime),
+  );
   console.log(`first paint after ${Math.min(...paints).toFixed(0)} ms`);
   await person.shot("login");
   await person.leave();
@@ -69,9 +82,23 @@ test("the keyboard reaches everything that the mouse does", async () => {
   const reached = new Set<string>();
   for (let steps = 0; steps < 60; steps += 1) {
     await page.keyboard.press("Tab");
-    reached.add(await page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent?.trim() ?? ""));
+    reached.add(
+      await page.evaluate(
+        () => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent?.trim() ?? "",
+      ),
+    );
   }
-  for (const name of ["Search", "New conversation", "Today", "Tasks", "Memory", "Copy", "Answer again", "Write a message", "Attach a text file"]) {
+  for (const name of [
+    "Search",
+    "New conversation",
+    "Today",
+    "Tasks",
+    "Memory",
+    "Copy",
+    "Answer again",
+    "Write a message",
+    "Attach a text file",
+  ]) {
     assert.ok(reached.has(name), `${name} is reached by Tab`);
   }
   await page.getByRole("button", { name: "Tasks", exact: true }).focus();
@@ -83,7 +110,11 @@ test("the keyboard reaches everything that the mouse does", async () => {
 });
 
 test("a phone has its menu, its panels and its chat", async () => {
-  const person = await Person.loggedIn(system, "walker", { viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true });
+  const person = await Person.loggedIn(system, "walker", {
+    viewport: { width: 390, height: 800 },
+    isMobile: true,
+    hasTouch: true,
+  });
   const { page } = person;
   const menu = page.getByRole("navigation", { name: "Conversations" });
   assert.equal(await menu.isVisible(), false);

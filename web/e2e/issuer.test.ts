@@ -45,7 +45,11 @@ test("a page can talk to nobody but its server and the issuer", async () => {
   const person = await Person.come();
   await person.page.goto(`${system.url}/login`);
   const tried = await person.page.evaluate(async () => {
-    const outcome = (promise: Promise<unknown>) => promise.then(() => "sent", () => "stopped");
+    const outcome = (promise: Promise<unknown>) =>
+      promise.then(
+        () => "sent",
+        () => "stopped",
+      );
     const script = document.createElement("script");
     script.textContent = "window.ran = true";
     document.body.append(script);

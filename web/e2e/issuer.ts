@@ -34,29 +34,48 @@ export class Issuer {
     const url = new URL(request.url ?? "/", this.url);
     const json = (body: object, status = 200) =>
       response
-        .writeHead(status, { "content-type": "application/json", "access-control-allow-origin": "*", "access-control-allow-headers": "*" })
+        .writeHead(status, {
+          "content-type": "application/json",
+          "access-control-allow-origin": "*",
+          "access-control-allow-headers": "*",
+        })
         .end(JSON.stringify(body));
     switch (url.pathname) {
       case "/.well-known/openid-configuration":
-        return void json({ issuer: this.url, authorization_endpoint: `${this.url}/authorize`, token_endpoint: `${this.url}/token`, jwks_uri: `${this.url}/keys` });
+        return void json({
+          issuer: this.url,
+          authorization_endpoint: `${this.url}/authorize`,
+          token_endpoint: `${this.url}/token`,
+          jwks_uri: `${this.url}/keys`,
+        });
       case "/keys":
         return void json({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k1", use: "sig", alg: "RS256" }] });
       case "/authorize": {
         const code = randomUUID();
         this.challenges.set(code, url.searchParams.get("code_challenge") ?? "");
         const back = new URL(url.searchParams.get("redirect_uri") ?? "");
-        back.search = new URLSearchParams({ code, state: url.searchParams.get("state") ?? "", iss: this.url }).toString();
+        back.search = new URLSearchParams({
+          code,
+          state: url.searchParams.get("state") ?? "",
+          iss: this.url,
+        }).toString();
         return void response.writeHead(302, { location: back.href }).end();
       }
       case "/token": {
         let body = "";
         for await (const piece of request) body += String(piece);
         const form = new URLSearchParams(body);
-        const verified = createHash("sha256").update(form.get("code_verifier") ?? "").digest("base64url");
+        const verified = createHash("sha256")
+          .update(form.get("code_verifier") ?? "")
+          .digest("base64url");
         const known = this.challenges.get(form.get("code") ?? "");
         this.challenges.delete(form.get("code") ?? "");
         if (verified !== known) return void json({ error: "invalid_grant" }, 400);
-        return void json({ token_type: "Bearer", access_token: "opaque-to-all-but-the-issuer", id_token: this.token() });
+        return void json({
+          token_type: "Bearer",
+          access_token: "opaque-to-all-but-the-issuer",
+          id_token: this.token(),
+        });
       }
       default:
         return void response.writeHead(404).end();

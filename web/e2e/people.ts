@@ -4,7 +4,14 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page, chromium } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Locator,
+  type Page,
+  chromium,
+} from "playwright-core";
 import { VOICE } from "./fake_speech.ts";
 import type { System } from "./system.ts";
 
@@ -119,7 +126,9 @@ export class Person {
   async axe(): Promise<string[]> {
     await this.page.evaluate(AXE);
     return this.page.evaluate(async () => {
-      const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } };
+      const { axe } = window as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      };
       const { violations } = await axe.run();
       return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
     });
@@ -128,7 +137,10 @@ export class Person {
   /** To be called last: the console is clean, but for what `allowed` matches. */
   async leave(allowed: RegExp = /^$/): Promise<void> {
     await this.context.close();
-    assert.deepEqual(this.complaints.filter((line) => !allowed.test(line)), []);
+    assert.deepEqual(
+      this.complaints.filter((line) => !allowed.test(line)),
+      [],
+    );
   }
 }
 

@@ -3,7 +3,8 @@
 import { type IncomingMessage, type Server, createServer } from "node:http";
 import { freePort } from "./system.ts";
 
-export const counted = (to: number): string => Array.from({ length: to }, (_, index) => `number-${index + 1}`).join(" ");
+export const counted = (to: number): string =>
+  Array.from({ length: to }, (_, index) => `number-${index + 1}`).join(" ");
 
 export class SlowModel {
   readonly url: string;
@@ -20,7 +21,9 @@ export class SlowModel {
         const to = Number(/count to (\d+)/.exec(asked)?.[1] ?? 3);
         response.writeHead(200, { "content-type": "text/event-stream" });
         const send = (delta: object, finish: string | null) =>
-          response.write(`data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`);
+          response.write(
+            `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
+          );
         for (const word of counted(to).split(/(?= )/)) {
           if (response.destroyed) return;
           send({ content: word }, null);

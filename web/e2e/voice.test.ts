@@ -30,7 +30,10 @@ test("words show while they are spoken, and become a message that is answered", 
   await person.page.locator(".transcript", { hasText: HEARD }).waitFor();
   await person.shot("voice");
   // The tone may have ended the utterance by a silence of its own.
-  if (await send(person).isVisible()) await send(person).click({ timeout: 2_000 }).catch(() => undefined);
+  if (await send(person).isVisible())
+    await send(person)
+      .click({ timeout: 2_000 })
+      .catch(() => undefined);
   await person.page.locator(".message.user", { hasText: HEARD }).waitFor();
   assert.match(await person.answered(), /JFK/);
   await assertSoon(async () => assert.equal(await record(person).isVisible(), true));
@@ -68,7 +71,10 @@ test("who wishes for spoken answers hears them, and can hear them again", async 
   await person.page.evaluate(() => {
     const counted = window as unknown as { played: number };
     counted.played = 0;
-    HTMLMediaElement.prototype.play = async () => void (counted.played += 1);
+    HTMLMediaElement.prototype.play = () => {
+      counted.played += 1;
+      return Promise.resolve();
+    };
   });
   await person.ask("Hello");
   const played = () => person.page.evaluate(() => (window as unknown as { played: number }).played);

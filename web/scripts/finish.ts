@@ -19,8 +19,12 @@ const page = readFileSync(`${SHIPPED}/index.html`, "utf8").replace(/\bu:\d{13}\b
 writeFileSync(`${SHIPPED}/index.html`, page);
 const inline = [...page.matchAll(/<script(?![^>]*\bsrc=)[^>]*>([\s\S]*?)<\/script>/g)];
 
-const sources = globSync(SOURCES).sort().map((path) => [path, hash(readFileSync(path), "hex")] as const);
-const assets = globSync("**/*.*", { cwd: SHIPPED }).sort().map((path) => [path, readFileSync(`${SHIPPED}/${path}`)] as const);
+const sources = globSync(SOURCES)
+  .sort()
+  .map((path) => [path, hash(readFileSync(path), "hex")] as const);
+const assets = globSync("**/*.*", { cwd: SHIPPED })
+  .sort()
+  .map((path) => [path, readFileSync(`${SHIPPED}/${path}`)] as const);
 const scriptGzipBytes = assets
   .filter(([path]) => path.endsWith(".js"))
   .reduce((sum, [, data]) => sum + gzipSync(data, { level: 9 }).length, 0);

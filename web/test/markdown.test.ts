@@ -4,7 +4,11 @@ import { type Block, type Inline, parse } from "../src/chat/markdown.ts";
 
 /** A tree as one line, so that a case is one line too. */
 const plain = (parts: Inline[]): string =>
-  parts.map((part) => ("text" in part ? (part.kind === "code" ? `c(${part.text})` : part.text) : `${part.kind}(${plain(part.children)})`)).join("");
+  parts
+    .map((part) =>
+      "text" in part ? (part.kind === "code" ? `c(${part.text})` : part.text) : `${part.kind}(${plain(part.children)})`,
+    )
+    .join("");
 const shape = (blocks: Block[]): string =>
   blocks
     .map((block) => {
@@ -54,12 +58,22 @@ test("no beginning of a text makes it fail, and none loses a word", () => {
   for (let end = 0; end <= whole.length; end += 1) {
     const words = whole.slice(0, end).match(/[a-z]{3,}/g) ?? [];
     const read = JSON.stringify(parse(whole.slice(0, end)));
-    assert.deepEqual(words.filter((word) => !read.includes(word)), []);
+    assert.deepEqual(
+      words.filter((word) => !read.includes(word)),
+      [],
+    );
   }
 });
 
 test("a hostile text is read in time that grows with its length", () => {
-  for (const source of ["**a ".repeat(5_000), "[".repeat(20_000), "`".repeat(20_000), "> ".repeat(5_000), "- ".repeat(5_000), "_a".repeat(10_000)]) {
+  for (const source of [
+    "**a ".repeat(5_000),
+    "[".repeat(20_000),
+    "`".repeat(20_000),
+    "> ".repeat(5_000),
+    "- ".repeat(5_000),
+    "_a".repeat(10_000),
+  ]) {
     parse(source);
   }
 });

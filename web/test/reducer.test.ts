@@ -4,13 +4,47 @@ import { type Brain, emptyBrain, withSnapshot } from "../src/live/brain.ts";
 import { reduce, reduceAll } from "../src/live/reducer.ts";
 import type { Frame, State } from "../src/wire.ts";
 
-const frame = (name: string, data: Record<string, unknown>): Frame => ({ name, id: null, data: { type: name, ...data } });
+const frame = (name: string, data: Record<string, unknown>): Frame => ({
+  name,
+  id: null,
+  data: { type: name, ...data },
+});
 const AT = "2025-11-21T09:00:00.000Z";
-const asked = frame("message.created", { messageId: "m1", role: "user", text: "Hi", status: "accepted", conversationId: "main", createdAt: AT, version: 1 });
-const announced = frame("message.created", { messageId: "r1", role: "assistant", text: "", status: "queued", inReplyTo: "m1", conversationId: "main", createdAt: AT, version: 2 });
-const token = (text: string, offset: number, attempt = 1): Frame => frame("llm.token", { token: text, messageId: "r1", attempt, offset, version: 2 });
+const asked = frame("message.created", {
+  messageId: "m1",
+  role: "user",
+  text: "Hi",
+  status: "accepted",
+  conversationId: "main",
+  createdAt: AT,
+  version: 1,
+});
+const announced = frame("message.created", {
+  messageId: "r1",
+  role: "assistant",
+  text: "",
+  status: "queued",
+  inReplyTo: "m1",
+  conversationId: "main",
+  createdAt: AT,
+  version: 2,
+});
+const token = (text: string, offset: number, attempt = 1): Frame =>
+  frame("llm.token", { token: text, messageId: "r1", attempt, offset, version: 2 });
 const completed = (text: string, version = 4): Frame =>
-  frame("message.completed", { messageId: "r1", event: "done", attempt: 1, role: "assistant", text, status: "completed", inReplyTo: "m1", conversationId: "main", createdAt: AT, version, usage: {} });
+  frame("message.completed", {
+    messageId: "r1",
+    event: "done",
+    attempt: 1,
+    role: "assistant",
+    text,
+    status: "completed",
+    inReplyTo: "m1",
+    conversationId: "main",
+    createdAt: AT,
+    version,
+    usage: {},
+  });
 const said = (brain: Brain) => brain.messages.r1?.text;
 const begun = reduceAll(emptyBrain(), [asked, announced]);
 const snapshot = (change: Partial<State>): State => ({
@@ -64,7 +98,16 @@ test("replay from any place ends in the same state", () => {
   const frames = [
     asked,
     announced,
-    frame("llm.action", { action: "create_task", actionId: "a1", payload: { title: "A" }, messageId: "r1", attempt: 1, index: 1, offset: 0, version: 2 }),
+    frame("llm.action", {
+      action: "create_task",
+      actionId: "a1",
+      payload: { title: "A" },
+      messageId: "r1",
+      attempt: 1,
+      index: 1,
+      offset: 0,
+      version: 2,
+    }),
     frame("task.created", { taskId: "t1", task: { id: "t1", title: "A", version: 4 }, version: 3 }),
     frame("action.created", { messageId: "r1", action, version: 4 }),
     token("Done", 0),
@@ -74,14 +117,19 @@ test("replay from any place ends in the same state", () => {
   const whole = reduceAll(emptyBrain(), frames);
   for (let cut = 0; cut <= frames.length; cut += 1) {
     for (let back = 0; back <= cut; back += 1) {
-      assert.deepEqual(reduceAll(reduceAll(emptyBrain(), frames.slice(0, cut)), frames.slice(back)), whole, `${back} to ${cut}`);
+      assert.deepEqual(
+        reduceAll(reduceAll(emptyBrain(), frames.slice(0, cut)), frames.slice(back)),
+        whole,
+        `${back} to ${cut}`,
+      );
     }
   }
   assert.deepEqual(whole.messages.r1?.actions, [action]);
 });
 
 test("a reset puts the text in its place, and asks for facts that were left out", () => {
-  const reset = (version: number) => frame("stream.reset", { messageId: "r1", attempt: 1, index: 9, text: "All of ", version });
+  const reset = (version: number) =>
+    frame("stream.reset", { messageId: "r1", attempt: 1, index: 9, text: "All of ", version });
   const after = reduceAll(begun, [token("xx", 0), reset(2), token("it", 7)]);
   assert.equal(said(after), "All of it");
   assert.equal(after.stale, false);
@@ -97,7 +145,12 @@ test("an older snapshot does not take back what frames brought, a newer one repl
 
 test("a snapshot, which has no text of a running reply, keeps the one that streamed", () => {
   const streaming = reduceAll(begun, [token("Hel", 0)]);
-  const reply = { ...announced.data, id: "r1", actions: [], status: "streaming" } as unknown as State["messages"][number];
+  const reply = {
+    ...announced.data,
+    id: "r1",
+    actions: [],
+    status: "streaming",
+  } as unknown as State["messages"][number];
   assert.equal(said(withSnapshot(streaming, snapshot({ version: 9, messages: [reply] }))), "Hel");
 });
 
@@ -112,9 +165,25 @@ test("frames of a newer server are passed over", () => {
 });
 
 test("flights join their trip, and the question that led to them", () => {
-  const flights = [{ flight_id: "f1", airline: "A", departure: "08:00", arrival: "17:00", departs: "2025-12-01T08:00", destination: "BOS", price: { amount: 1, currency: "USD" } }];
+  const flights = [
+    {
+      flight_id: "f1",
+      airline: "A",
+      departure: "08:00",
+      arrival: "17:00",
+      departs: "2025-12-01T08:00",
+      destination: "BOS",
+      price: { amount: 1, currency: "USD" },
+    },
+  ];
   const found = reduceAll(begun, [
-    frame("travel.suggestions", { workflowId: "w1", travelEventId: null, messageId: "m1", rankedFlights: flights, version: 3 }),
+    frame("travel.suggestions", {
+      workflowId: "w1",
+      travelEventId: null,
+      messageId: "m1",
+      rankedFlights: flights,
+      version: 3,
+    }),
     frame("travel.selected", { workflowId: "w1", flight: flights[0], version: 4 }),
   ]);
   assert.equal(found.made.m1?.trip, "w1");

@@ -8,7 +8,8 @@ import { SseParser } from "../src/live/sse.ts";
 import type { Message } from "../src/wire.ts";
 
 test("frames are the same however the text is cut", () => {
-  const source = 'retry: 1000\n: ok\n\nid: g.1\nevent: task.created\ndata: {"version":1}\n\n: ping\n\nevent: x\r\ndata: {"a":\ndata: "ü"}\r\n\r\n';
+  const source =
+    'retry: 1000\n: ok\n\nid: g.1\nevent: task.created\ndata: {"version":1}\n\n: ping\n\nevent: x\r\ndata: {"a":\ndata: "ü"}\r\n\r\n';
   const expected = [
     { name: "task.created", id: "g.1", data: { version: 1 } },
     { name: "x", id: null, data: { a: "ü" } },
@@ -31,7 +32,15 @@ class Memory implements Storage {
   setItem = (key: string, value: string) => void this.items.set(key, value);
 }
 
-const entry = (id: string) => ({ id, conversationId: "main", text: id, notes: [], speak: false, language: "en", createdAt: "" });
+const entry = (id: string) => ({
+  id,
+  conversationId: "main",
+  text: id,
+  notes: [],
+  speak: false,
+  language: "en",
+  createdAt: "",
+});
 
 /** A server that answers as told, once each, and then accepts. */
 function server(...answers: Error[]) {
@@ -57,7 +66,10 @@ test("messages go in order, each under its own key, and wait while nobody answer
   await new Promise(setImmediate);
   await new Promise(setImmediate);
   assert.deepEqual(keys, ["a", "a", "b"]);
-  assert.deepEqual(outbox.list().map(({ state }) => state), ["sent", "sent"]);
+  assert.deepEqual(
+    outbox.list().map(({ state }) => state),
+    ["sent", "sent"],
+  );
   outbox.stop();
 });
 
@@ -68,7 +80,13 @@ test("a refused message says why, holds nobody up, and can be sent again or let 
   outbox.add(entry("a"));
   outbox.add(entry("b"));
   await new Promise(setImmediate);
-  assert.deepEqual(outbox.list().map(({ state, code }) => [state, code]), [["refused", "text_too_long"], ["sent", undefined]]);
+  assert.deepEqual(
+    outbox.list().map(({ state, code }) => [state, code]),
+    [
+      ["refused", "text_too_long"],
+      ["sent", undefined],
+    ],
+  );
   outbox.retry("a");
   await new Promise(setImmediate);
   assert.deepEqual(keys, ["a", "b", "a"]);
@@ -111,6 +129,16 @@ test("a new answer stands in the place of the old one, and an unsent message at 
     message("other", { conversationId: "conv_2" }),
   ];
   const known = Object.fromEntries(listed.map((one) => [one.id, one]));
-  const shown = shownMessages(known, [{ ...entry("c1"), state: "sent" }, { ...entry("c9"), state: "waiting" }], "main");
-  assert.deepEqual(shown.map(({ key }) => key), ["c1", "r3", "m2", "r2", "c9"]);
+  const shown = shownMessages(
+    known,
+    [
+      { ...entry("c1"), state: "sent" },
+      { ...entry("c9"), state: "waiting" },
+    ],
+    "main",
+  );
+  assert.deepEqual(
+    shown.map(({ key }) => key),
+    ["c1", "r3", "m2", "r2", "c9"],
+  );
 });

@@ -15,7 +15,13 @@ import type { Action, Flight, Payload, Trip } from "../wire.ts";
 import { PlanCard } from "./PlanCard.tsx";
 import { TripCard } from "./TripCard.tsx";
 
-const ICONS: Record<string, IconName> = { task: "check", memory: "brain", preference: "brain", event: "calendar", flight: "plane" };
+const ICONS: Record<string, IconName> = {
+  task: "check",
+  memory: "brain",
+  preference: "brain",
+  event: "calendar",
+  flight: "plane",
+};
 
 export function ActionCard({ artifact }: ToolCallMessagePartProps) {
   const action = artifact as Action;
@@ -74,7 +80,9 @@ function Facts({ action }: { action: Action }) {
   const { t } = useI18n();
   const payload = action.payload ?? {};
   const price = record(payload.price);
-  const facts = SHOWN.flatMap((name) => (typeof payload[name] === "string" ? [[name, text(payload[name])] as const] : []));
+  const facts = SHOWN.flatMap((name) =>
+    typeof payload[name] === "string" ? [[name, text(payload[name])] as const] : [],
+  );
   if (price.currency !== undefined) facts.push(["price", t.money(Number(price.amount), text(price.currency))]);
   if (facts.length === 0) return null;
   return (

@@ -23,16 +23,28 @@ export function PlanBody({ plan }: { plan: Plan }) {
       {plan.priorities.length > 0 && (
         <>
           <p className="label">{t("priorities")}</p>
-          <ol>{plan.priorities.map((line) => <li key={line}>{line}</li>)}</ol>
+          <ol>
+            {plan.priorities.map((line) => (
+              <li key={line}>{line}</li>
+            ))}
+          </ol>
         </>
       )}
       {plan.todos.length > 0 && (
         <>
           <p className="label">{t("todos")}</p>
-          <ul>{plan.todos.map((line) => <li key={line}>{line}</li>)}</ul>
+          <ul>
+            {plan.todos.map((line) => (
+              <li key={line}>{line}</li>
+            ))}
+          </ul>
         </>
       )}
-      {plan.notes.map((line) => <p key={line} className="quiet">{line}</p>)}
+      {plan.notes.map((line) => (
+        <p key={line} className="quiet">
+          {line}
+        </p>
+      ))}
     </>
   );
 }

@@ -36,7 +36,9 @@ export function TripCard({ trip }: { trip: Trip }) {
       <header>
         <Icon name="plane" />
         <span className="card-title">{t("tripTo", { place: trip.destination })}</span>
-        {flights.length === 0 && trip.departure_date !== "" && <span className="state">{t.day(trip.departure_date)}</span>}
+        {flights.length === 0 && trip.departure_date !== "" && (
+          <span className="state">{t.day(trip.departure_date)}</span>
+        )}
       </header>
       {flights.length === 0 && <p className="quiet">{t("noFlightsYet")}</p>}
       <ul className="flights">
@@ -85,7 +87,12 @@ function FlightRow(props: { flight: Flight; selected: boolean; busy: boolean; on
         <strong>{price}</strong>
         {selected && <span className="state">{t("selected")}</span>}
         {onSelect && (
-          <button type="button" disabled={busy} aria-label={t("selectFlight", { flight: name, price })} onClick={onSelect}>
+          <button
+            type="button"
+            disabled={busy}
+            aria-label={t("selectFlight", { flight: name, price })}
+            onClick={onSelect}
+          >
             {t("select")}
           </button>
         )}

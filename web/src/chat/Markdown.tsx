@@ -14,7 +14,12 @@ function renderBlock(block: Block, key: number): ReactNode {
     case "heading": {
       // Inside a page that has its own headings; a screen reader shall not take an answer for a section of it.
       return (
-        <p key={key} className={`heading level-${block.level}`} role="heading" aria-level={Math.min(6, block.level + 2)}>
+        <p
+          key={key}
+          className={`heading level-${block.level}`}
+          role="heading"
+          aria-level={Math.min(6, block.level + 2)}
+        >
           {block.children.map(renderInline)}
         </p>
       );
@@ -33,7 +38,13 @@ function renderBlock(block: Block, key: number): ReactNode {
       return renderTable(block, key);
     case "list": {
       const items = block.items.map((item, index) => <li key={index}>{renderItem(item)}</li>);
-      return block.ordered ? <ol key={key} start={block.start}>{items}</ol> : <ul key={key}>{items}</ul>;
+      return block.ordered ? (
+        <ol key={key} start={block.start}>
+          {items}
+        </ol>
+      ) : (
+        <ul key={key}>{items}</ul>
+      );
     }
   }
 }
@@ -52,7 +63,9 @@ function renderTable(table: Extract<Block, { kind: "table" }>, key: number): Rea
         <thead>
           <tr>
             {table.head.map((cell, index) => (
-              <th key={index} scope="col">{cell.map(renderInline)}</th>
+              <th key={index} scope="col">
+                {cell.map(renderInline)}
+              </th>
             ))}
           </tr>
         </thead>

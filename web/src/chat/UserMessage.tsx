@@ -18,7 +18,9 @@ export function UserMessage() {
       <span className="only-read">{t("you")}</span>
       {message?.redacted ? <p className="quiet">{t("deletedText")}</p> : <MessagePrimitive.Parts components={PARTS} />}
       {message?.channel === "voice" && <Icon name="mic" />}
-      {unsent && unsent.notes.length > 0 && <p className="quiet">{unsent.notes.map((note) => note.title).join(", ")}</p>}
+      {unsent && unsent.notes.length > 0 && (
+        <p className="quiet">{unsent.notes.map((note) => note.title).join(", ")}</p>
+      )}
       {unsent && <Delivery unsent={unsent} />}
     </MessagePrimitive.Root>
   );

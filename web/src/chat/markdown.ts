@@ -44,7 +44,8 @@ function readBlock(lines: string[], at: number, depth: number): [Block, number] 
   const fence = FENCE.exec(line);
   if (fence) return readFence(lines, at, fence[1] ?? "```", fence[2] ?? "");
   const heading = HEADING.exec(line);
-  if (heading) return [{ kind: "heading", level: (heading[1] ?? "#").length, children: inline(heading[2] ?? "") }, at + 1];
+  if (heading)
+    return [{ kind: "heading", level: (heading[1] ?? "#").length, children: inline(heading[2] ?? "") }, at + 1];
   if (RULE.test(line)) return [{ kind: "rule" }, at + 1];
   if (depth < DEPTH_MAX && QUOTE.test(line)) return readQuote(lines, at, depth);
   if (depth < DEPTH_MAX && ITEM.test(line)) return readList(lines, at, depth);
@@ -100,7 +101,11 @@ function readList(lines: string[], at: number, depth: number): [Block, number] {
 
 function readTable(lines: string[], at: number): [Block, number] {
   const cells = (line: string) =>
-    line.trim().replace(/^\||\|$/g, "").split(/(?<!\\)\|/).map((cell) => inline(cell.trim().replaceAll("\\|", "|")));
+    line
+      .trim()
+      .replace(/^\||\|$/g, "")
+      .split(/(?<!\\)\|/)
+      .map((cell) => inline(cell.trim().replaceAll("\\|", "|")));
   let next = at + 2;
   const rows: Inline[][][] = [];
   for (; next < lines.length && (lines[next] ?? "").includes("|"); next += 1) rows.push(cells(lines[next] ?? ""));
@@ -110,7 +115,12 @@ function readTable(lines: string[], at: number): [Block, number] {
 function readParagraph(lines: string[], at: number): [Block, number] {
   let next = at + 1;
   const ends = (line: string) =>
-    line.trim() === "" || FENCE.test(line) || HEADING.test(line) || RULE.test(line) || QUOTE.test(line) || ITEM.test(line);
+    line.trim() === "" ||
+    FENCE.test(line) ||
+    HEADING.test(line) ||
+    RULE.test(line) ||
+    QUOTE.test(line) ||
+    ITEM.test(line);
   while (next < lines.length && !ends(lines[next] ?? "")) next += 1;
   return [{ kind: "paragraph", children: inline(lines.slice(at, next).join("\n").trim()) }, next];
 }
@@ -154,7 +164,10 @@ function span(match: RegExpExecArray, depth: number): Inline | Inline[] {
     // A stop at the end of a sentence is no part of the address.
     const tail = whole.startsWith("<") ? "" : (/[.,;:!?'"]+$/.exec(url)?.[0] ?? "");
     const address = url.slice(0, url.length - tail.length);
-    return [{ kind: "link", href: address, children: [{ kind: "text", text: address }] }, { kind: "text", text: tail }];
+    return [
+      { kind: "link", href: address, children: [{ kind: "text", text: address }] },
+      { kind: "text", text: tail },
+    ];
   }
   if (strong !== undefined) return { kind: "strong", children: inline(strong, depth + 1) };
   if (strike !== undefined) return { kind: "strike", children: inline(strike, depth + 1) };

@@ -1,7 +1,7 @@
 // How components read the live state.
 import { QueryClientProvider, useQuery } from "@tanstack/react-query";
 import { type ReactNode, createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
-import { type Login, expire, login } from "../session/token.ts";
+import { expire, login } from "../session/token.ts";
 import { type Brain, emptyBrain } from "./brain.ts";
 import type { Link } from "./connection.ts";
 import { BRAIN, Live } from "./live.ts";
@@ -10,16 +10,15 @@ import type { Unsent } from "./outbox.ts";
 const Context = createContext<Live | null>(null);
 const NOTHING = emptyBrain();
 
-/** Lives as long as one user is logged in; a new token for the same user only makes it go on. */
-export function LiveProvider({ user, children }: { user: Login; children: ReactNode }) {
+/** Lives as long as one token; the next one begins with what the server and this browser kept. */
+export function LiveProvider({ userId, children }: { userId: string; children: ReactNode }) {
   const [live, setLive] = useState<Live | null>(null);
-  const { userId, token } = user; // a new token opens the stream anew
   useEffect(() => {
     const made = new Live(userId, () => login()?.token ?? null, expire);
     setLive(made);
     void made.start();
     return () => made.stop();
-  }, [userId, token]);
+  }, [userId]);
   if (live === null) return null;
   return (
     <QueryClientProvider client={live.queries}>

@@ -14,7 +14,10 @@ const RETRY_MS_MAX = 8_000;
 
 export class Live {
   readonly queries = new QueryClient({
-    defaultOptions: { queries: { staleTime: 30_000, retry: false, networkMode: "always" }, mutations: { networkMode: "always" } },
+    defaultOptions: {
+      queries: { staleTime: 30_000, retry: false, networkMode: "always" },
+      mutations: { networkMode: "always" },
+    },
   });
   readonly client: Client;
   readonly connection: Connection;

@@ -179,7 +179,13 @@ function withProposal(brain: Brain, data: Payload): Brain {
   const message = running(brain, data);
   const id = text(data.actionId);
   if (message === null || message.actions.some((action) => action.id === id)) return brain;
-  const action = { id, kind: text(data.action), status: "proposed", payload: record(data.payload), working: true } as const;
+  const action = {
+    id,
+    kind: text(data.action),
+    status: "proposed",
+    payload: record(data.payload),
+    working: true,
+  } as const;
   const next = { ...message, actions: [...message.actions, action], attempt: number(data.attempt) };
   return { ...brain, messages: { ...brain.messages, [message.id]: next } };
 }

@@ -39,7 +39,13 @@ function Budget() {
   const label = t("budget", { used: t.number(used), limit: t.number(usage.tokens.limit) });
   return (
     <div className="budget">
-      <meter min={0} max={usage.tokens.limit} high={usage.tokens.limit * 0.8} value={Math.min(used, usage.tokens.limit)} aria-label={label} />
+      <meter
+        min={0}
+        max={usage.tokens.limit}
+        high={usage.tokens.limit * 0.8}
+        value={Math.min(used, usage.tokens.limit)}
+        aria-label={label}
+      />
       <span className="quiet">{label}</span>
       {usage.searches.limit > 0 && (
         <span className="quiet">{t("searches", { used: usage.searches.used, limit: usage.searches.limit })}</span>
@@ -55,9 +61,16 @@ function Settings() {
     <div className="settings">
       <label>
         {t("language")}
-        <select value={taste.language} onChange={(event) => setTaste({ language: event.target.value as Taste["language"] })}>
-          <option value="en" lang="en">English</option>
-          <option value="de" lang="de">Deutsch</option>
+        <select
+          value={taste.language}
+          onChange={(event) => setTaste({ language: event.target.value as Taste["language"] })}
+        >
+          <option value="en" lang="en">
+            English
+          </option>
+          <option value="de" lang="de">
+            Deutsch
+          </option>
         </select>
       </label>
       <label>

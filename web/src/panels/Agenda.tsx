@@ -31,10 +31,20 @@ export function Agenda() {
       <p className="day">{t.day(today)}</p>
       <h3>{t("panel_calendar")}</h3>
       <Missing query={calendar} empty={events.length === 0} text={t("noEventsToday")} />
-      <ul className="events">{events.map((event) => <EventRow key={`${event.id} ${event.start}`} event={event} />)}</ul>
+      <ul className="events">
+        {events.map((event) => (
+          <EventRow key={`${event.id} ${event.start}`} event={event} />
+        ))}
+      </ul>
       <h3>{t("dueTasks")}</h3>
       {due.length === 0 && <p className="quiet">{t("nothingDue")}</p>}
-      <ul className="tasks">{due.map((task) => <li key={task.id}><TaskRow task={task} /></li>)}</ul>
+      <ul className="tasks">
+        {due.map((task) => (
+          <li key={task.id}>
+            <TaskRow task={task} />
+          </li>
+        ))}
+      </ul>
       {plan && (
         <>
           <h3>{t("plan")}</h3>

@@ -22,16 +22,22 @@ export function Calendar() {
       <NewEvent />
       <Import />
       <div className="pager">
-        <button type="button" onClick={() => setFrom(daysLater(from, -DAYS))}>{t("previous")}</button>
+        <button type="button" onClick={() => setFrom(daysLater(from, -DAYS))}>
+          {t("previous")}
+        </button>
         <span>{t.day(from)}</span>
-        <button type="button" onClick={() => setFrom(daysLater(from, DAYS))}>{t("next")}</button>
+        <button type="button" onClick={() => setFrom(daysLater(from, DAYS))}>
+          {t("next")}
+        </button>
       </div>
       <Missing query={calendar} empty={events.length === 0} text={t("noEvents")} />
       {[...days].map(([day, listed]) => (
         <section key={day}>
           <h3>{t.day(day)}</h3>
           <ul className="events">
-            {listed.map((event) => <EventRow key={`${event.id} ${startOf(event)}`} event={event} canDelete />)}
+            {listed.map((event) => (
+              <EventRow key={`${event.id} ${startOf(event)}`} event={event} canDelete />
+            ))}
           </ul>
         </section>
       ))}
@@ -62,7 +68,13 @@ export function EventRow({ event, canDelete = false }: { event: Occurrence; canD
         {event.location && <span className="quiet"> · {event.location}</span>}
       </span>
       {canDelete && event.source === "own" && (
-        <button type="button" className="icon quiet" aria-label={t("deleteEvent", { title: event.title })} disabled={remove.isPending} onClick={() => remove.mutate()}>
+        <button
+          type="button"
+          className="icon quiet"
+          aria-label={t("deleteEvent", { title: event.title })}
+          disabled={remove.isPending}
+          onClick={() => remove.mutate()}
+        >
           <Icon name="trash" />
         </button>
       )}
@@ -88,16 +100,30 @@ function NewEvent() {
     const [title, start, end] = [field("title"), field("start"), field("end")];
     if (title === "" || start === "") return;
     const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    create.mutate({ title, start, end: end > start ? end : hourLater(start), timezone }, { onSuccess: () => form.reset() });
+    create.mutate(
+      { title, start, end: end > start ? end : hourLater(start), timezone },
+      { onSuccess: () => form.reset() },
+    );
   };
   return (
     <details className="new-event">
       <summary>{t("newEvent")}</summary>
       <form onSubmit={submit}>
-        <label>{t("field_title")}<input name="title" required maxLength={500} /></label>
-        <label>{t("field_start")}<input name="start" type="datetime-local" required /></label>
-        <label>{t("field_end")}<input name="end" type="datetime-local" /></label>
-        <button type="submit" className="primary" disabled={create.isPending}>{t("addEvent")}</button>
+        <label>
+          {t("field_title")}
+          <input name="title" required maxLength={500} />
+        </label>
+        <label>
+          {t("field_start")}
+          <input name="start" type="datetime-local" required />
+        </label>
+        <label>
+          {t("field_end")}
+          <input name="end" type="datetime-local" />
+        </label>
+        <button type="submit" className="primary" disabled={create.isPending}>
+          {t("addEvent")}
+        </button>
       </form>
     </details>
   );
@@ -116,7 +142,12 @@ function Import() {
   const notify = useNotify();
   const { mutate } = useMutation({
     mutationFn: (file: File) =>
-      live.client.json<Imported>("/api/v1/calendar/import", { method: "POST", file, fileType: "text/calendar", key: newId("k") }),
+      live.client.json<Imported>("/api/v1/calendar/import", {
+        method: "POST",
+        file,
+        fileType: "text/calendar",
+        key: newId("k"),
+      }),
     onError: (error) => notify(error.message),
     onSuccess: (answer) => {
       notify(t("importedEvents", { count: answer.imported + answer.updated, skipped: answer.skipped.length }));

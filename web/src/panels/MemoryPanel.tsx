@@ -27,8 +27,15 @@ export function MemoryPanel() {
       <ul className="kept">
         {pinned.map((memory) => (
           <li key={memory.id}>
-            <span><strong>{memory.key.replaceAll("_", " ")}</strong> {memory.value}</span>
-            <button type="button" className="icon quiet" aria-label={t("forget", { name: memory.key })} onClick={() => forget(`memory/${memory.id}`)}>
+            <span>
+              <strong>{memory.key.replaceAll("_", " ")}</strong> {memory.value}
+            </span>
+            <button
+              type="button"
+              className="icon quiet"
+              aria-label={t("forget", { name: memory.key })}
+              onClick={() => forget(`memory/${memory.id}`)}
+            >
               <Icon name="trash" />
             </button>
           </li>
@@ -43,7 +50,12 @@ export function MemoryPanel() {
               <summary>{note.title ?? note.text?.slice(0, 60) ?? t("deletedText")}</summary>
               <p className="said">{note.text}</p>
             </details>
-            <button type="button" className="icon quiet" aria-label={t("forget", { name: note.title ?? "" })} onClick={() => forget(`notes/${note.id}`)}>
+            <button
+              type="button"
+              className="icon quiet"
+              aria-label={t("forget", { name: note.title ?? "" })}
+              onClick={() => forget(`notes/${note.id}`)}
+            >
               <Icon name="trash" />
             </button>
           </li>

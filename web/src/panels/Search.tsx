@@ -39,9 +39,16 @@ export function Search(props: { query: string; open: (id: string) => void; show:
       <ul className="hits">
         {matches.map((match) => (
           <li key={`${match.kind} ${match.id}`}>
-            <button type="button" onClick={() => (match.kind === "message" ? open(match.conversationId ?? "main") : show(PANEL_OF[match.kind]))}>
+            <button
+              type="button"
+              onClick={() =>
+                match.kind === "message" ? open(match.conversationId ?? "main") : show(PANEL_OF[match.kind])
+              }
+            >
               <Snippet match={match} />
-              <span className="quiet">{t(match.kind === "message" ? "messages" : `panel_${PANEL_OF[match.kind]}`)} · {t.date(match.changedAt)}</span>
+              <span className="quiet">
+                {t(match.kind === "message" ? "messages" : `panel_${PANEL_OF[match.kind]}`)} · {t.date(match.changedAt)}
+              </span>
             </button>
           </li>
         ))}

@@ -25,7 +25,13 @@ export function Sidebar(props: { open: (id: string) => void; show: (panel: Panel
       </header>
       <label className="search">
         <Icon name="search" />
-        <input type="search" aria-label={t("search")} placeholder={t("search")} value={query} onChange={(e) => setQuery(e.target.value)} />
+        <input
+          type="search"
+          aria-label={t("search")}
+          placeholder={t("search")}
+          value={query}
+          onChange={(e) => setQuery(e.target.value)}
+        />
       </label>
       {query.trim() === "" ? (
         <ThreadListPrimitive.Root className="threads">
@@ -58,7 +64,8 @@ function Item() {
   const [editing, setEditing] = useState(false);
   const [deleting, setDeleting] = useState(false);
   const item = () => aui.threadListItem;
-  const tell = (done: Promise<void> | void) => void Promise.resolve(done).catch((error: Error) => notify(error.message));
+  const tell = (done: Promise<void> | void) =>
+    void Promise.resolve(done).catch((error: Error) => notify(error.message));
   const rename = (given: string) => {
     setEditing(false);
     if (given.trim() !== "" && given.trim() !== title) tell(item().rename(given.trim()));
@@ -80,7 +87,12 @@ function Item() {
         </span>
       ) : (
         <span className="item-actions">
-          <button type="button" className="icon quiet" aria-label={t("renameOne", { title })} onClick={() => setEditing(true)}>
+          <button
+            type="button"
+            className="icon quiet"
+            aria-label={t("renameOne", { title })}
+            onClick={() => setEditing(true)}
+          >
             <Icon name="edit" />
           </button>
           <button
@@ -91,7 +103,12 @@ function Item() {
           >
             <Icon name="archive" />
           </button>
-          <button type="button" className="icon quiet" aria-label={t("deleteOne", { title })} onClick={() => setDeleting(true)}>
+          <button
+            type="button"
+            className="icon quiet"
+            aria-label={t("deleteOne", { title })}
+            onClick={() => setDeleting(true)}
+          >
             <Icon name="trash" />
           </button>
         </span>

@@ -74,7 +74,11 @@ export function TaskRow({ task }: { task: Task }) {
             </span>
           )}
           {task.priority === "high" && <span className="tag high">{t("priority_high")}</span>}
-          {task.tags.map((tag) => <span key={tag} className="tag">{tag}</span>)}
+          {task.tags.map((tag) => (
+            <span key={tag} className="tag">
+              {tag}
+            </span>
+          ))}
         </p>
       )}
     </div>

@@ -31,7 +31,10 @@ export function Tasks() {
     const isBefore = (a: Task, b: Task) => (when(a) < when(b) ? -1 : 1);
     return [
       all.filter((task) => task.status === "open").sort(isBefore),
-      all.filter((task) => task.status === "done").sort((a, b) => b.version - a.version).slice(0, DONE_SHOWN),
+      all
+        .filter((task) => task.status === "done")
+        .sort((a, b) => b.version - a.version)
+        .slice(0, DONE_SHOWN),
     ];
   }, [tasks]);
   return (
@@ -42,16 +45,27 @@ export function Tasks() {
         {drafts.map((draft) => (
           <li key={draft.key} className="task open pending">
             <label>
-              <input type="checkbox" disabled aria-label={draft.title} /> <span className="task-title">{draft.title}</span>
+              <input type="checkbox" disabled aria-label={draft.title} />{" "}
+              <span className="task-title">{draft.title}</span>
             </label>
           </li>
         ))}
-        {open.map((task) => <li key={task.id}><TaskRow task={task} /></li>)}
+        {open.map((task) => (
+          <li key={task.id}>
+            <TaskRow task={task} />
+          </li>
+        ))}
       </ul>
       {done.length > 0 && (
         <details>
           <summary>{t("doneTasks", { count: done.length })}</summary>
-          <ul className="tasks">{done.map((task) => <li key={task.id}><TaskRow task={task} /></li>)}</ul>
+          <ul className="tasks">
+            {done.map((task) => (
+              <li key={task.id}>
+                <TaskRow task={task} />
+              </li>
+            ))}
+          </ul>
         </details>
       )}
     </>
@@ -65,11 +79,17 @@ function useNewTask(tasks: Record<string, Task>) {
   const { mutate } = useMutation({
     mutationFn: (draft: Draft) => {
       const task = { title: draft.title, ...(draft.due === null ? {} : { due: draft.due }) };
-      return live.client.json<Task>("/api/v1/tasks", { method: "POST", body: { action: "create", task }, key: draft.key });
+      return live.client.json<Task>("/api/v1/tasks", {
+        method: "POST",
+        body: { action: "create", task },
+        key: draft.key,
+      });
     },
     onMutate: (draft) => setDrafts((known) => [...known, draft]),
     onSuccess: (task) =>
-      live.change((brain) => (task.id in brain.tasks ? brain : { ...brain, tasks: { ...brain.tasks, [task.id]: task } })),
+      live.change((brain) =>
+        task.id in brain.tasks ? brain : { ...brain, tasks: { ...brain.tasks, [task.id]: task } },
+      ),
     onError: (error) => notify(error.message),
     onSettled: (_, __, draft) => setDrafts((known) => known.filter(({ key }) => key !== draft.key)),
   });
@@ -95,7 +115,13 @@ function NewTask({ onCreate }: { onCreate: (title: string, due: string | null) =
   };
   return (
     <form className="new-task" onSubmit={submit}>
-      <input aria-label={t("newTask")} placeholder={t("newTask")} value={title} maxLength={500} onChange={(e) => setTitle(e.target.value)} />
+      <input
+        aria-label={t("newTask")}
+        placeholder={t("newTask")}
+        value={title}
+        maxLength={500}
+        onChange={(e) => setTitle(e.target.value)}
+      />
       <input aria-label={t("due")} type="date" value={due} onChange={(e) => setDue(e.target.value)} />
       <button type="submit" className="icon primary" aria-label={t("addTask")} disabled={title.trim() === ""}>
         <Icon name="plus" />

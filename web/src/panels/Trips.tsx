@@ -21,7 +21,9 @@ export function Trips() {
   return (
     <>
       <Missing query={query} empty={trips.length === 0} text={t("noTrips")} />
-      {trips.map((trip) => <TripCard key={trip.workflow_id} trip={trip} />)}
+      {trips.map((trip) => (
+        <TripCard key={trip.workflow_id} trip={trip} />
+      ))}
     </>
   );
 }

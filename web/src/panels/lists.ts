@@ -20,7 +20,8 @@ function useList<T>(name: string, path: string, version: number) {
     queryKey: [name, path, version],
     enabled,
     placeholderData: keepPreviousData,
-    queryFn: () => live.client.json<T>(version === 0 ? path : `${path}${path.includes("?") ? "&" : "?"}min_version=${version}`),
+    queryFn: () =>
+      live.client.json<T>(version === 0 ? path : `${path}${path.includes("?") ? "&" : "?"}min_version=${version}`),
   });
 }
 

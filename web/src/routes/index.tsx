@@ -34,7 +34,7 @@ function Home() {
   const user = login();
   if (user === null) return <Navigate to="/login" replace />;
   return (
-    <LiveProvider user={user}>
+    <LiveProvider key={user.token} userId={user.userId}>
       <Frame />
     </LiveProvider>
   );
@@ -66,7 +66,13 @@ function Frame() {
         <Sidebar open={open} show={show} onClose={() => setMenu(false)} />
         <main>
           <header className="top">
-            <button type="button" className="icon only-phone" aria-label={t("openMenu")} aria-expanded={menu} onClick={() => setMenu(true)}>
+            <button
+              type="button"
+              className="icon only-phone"
+              aria-label={t("openMenu")}
+              aria-expanded={menu}
+              onClick={() => setMenu(true)}
+            >
               <Icon name="menu" />
             </button>
             <Title />

@@ -13,7 +13,10 @@ interface Config {
   oidc: OidcConfig | null;
 }
 
-const client = new Client(() => null, () => undefined);
+const client = new Client(
+  () => null,
+  () => undefined,
+);
 const getConfig = () => client.json<Config>("/auth/config");
 
 /** The answer of the issuer, or the code of a link, is in the address when the page opens; it is taken out of it. */
@@ -74,9 +77,13 @@ function Login() {
     <main className="login">
       <h1>Micro CoS</h1>
       <p className="quiet">{login() === null ? t("tagline") : t("expired")}</p>
-      {problem !== null && <p className="problem" role="alert">{problem}</p>}
+      {problem !== null && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
       {oidc !== null && (
-        <button type="button" className="primary" disabled={busy} onClick={() => void attempt(async () => (await beginOidc(oidc), null))}>
+        <button type="button" className="primary" disabled={busy} onClick={() => void attempt(() => beginOidc(oidc))}>
           {t("logIn")}
         </button>
       )}
@@ -86,7 +93,9 @@ function Login() {
             {config?.mode === "token" ? t("pasteToken") : t("pasteLink")}
             <input name="code" required autoComplete="off" spellCheck={false} />
           </label>
-          <button type="submit" className="primary" disabled={busy}>{t("logIn")}</button>
+          <button type="submit" className="primary" disabled={busy}>
+            {t("logIn")}
+          </button>
         </form>
       )}
     </main>

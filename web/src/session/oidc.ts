@@ -24,8 +24,8 @@ interface Endpoints {
 
 export const redirectUri = (): string => `${window.location.origin}/login`;
 
-/** Leaves the page. Rejects when the issuer cannot be asked. */
-export async function beginOidc(config: OidcConfig): Promise<void> {
+/** Leaves the page, with nobody logged in yet. Rejects when the issuer cannot be asked. */
+export async function beginOidc(config: OidcConfig): Promise<null> {
   const endpoints = await discover(config.issuer);
   const attempt: Attempt = { state: random(), verifier: random() };
   sessionStorage.setItem(KEY, JSON.stringify(attempt));
@@ -41,6 +41,7 @@ export async function beginOidc(config: OidcConfig): Promise<void> {
   if (config.audience !== null) query.set("audience", config.audience);
   const separator = endpoints.authorization.includes("?") ? "&" : "?";
   window.location.assign(`${endpoints.authorization}${separator}${query}`);
+  return null;
 }
 
 /** Ends what `beginOidc` began, with the query that the issuer sent back. Rejects with a sentence for people. */
@@ -92,5 +93,8 @@ async function challenge(verifier: string): Promise<string> {
 }
 
 function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  return btoa(String.fromCharCode(...bytes))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .replace(/=+$/, "");
 }

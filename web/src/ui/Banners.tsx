@@ -58,7 +58,9 @@ function Warning() {
   const warning = useBrain(warningOf);
   const budget = t.maybe(`budget_${warning?.budget ?? ""}`, warning?.budget ?? "");
   const used = t.number(warning?.used ?? 0);
-  return <Dismissible about={warning} text={t("nearlySpent", { budget, used, limit: t.number(warning?.limit ?? 0) })} />;
+  return (
+    <Dismissible about={warning} text={t("nearlySpent", { budget, used, limit: t.number(warning?.limit ?? 0) })} />
+  );
 }
 
 /** Shown until it is dismissed; what comes later is shown again. */

@@ -2,7 +2,8 @@
 const PATHS = {
   archive: "M4 7h16M5 7v12h14V7M4 3h16v4H4zM10 11h4",
   bell: "M6 16V10a6 6 0 0 1 12 0v6l2 2H4zM10 21h4",
-  brain: "M12 3v18M12 5a3 3 0 0 0-6 1 4 4 0 0 0-1 7 4 4 0 0 0 3 6 3 3 0 0 0 4 1M12 5a3 3 0 0 1 6 1 4 4 0 0 1 1 7 4 4 0 0 1-3 6 3 3 0 0 1-4 1",
+  brain:
+    "M12 3v18M12 5a3 3 0 0 0-6 1 4 4 0 0 0-1 7 4 4 0 0 0 3 6 3 3 0 0 0 4 1M12 5a3 3 0 0 1 6 1 4 4 0 0 1 1 7 4 4 0 0 1-3 6 3 3 0 0 1-4 1",
   calendar: "M4 6h16v14H4zM4 10h16M8 3v4M16 3v4",
   check: "M5 12l5 5 9-10",
   clip: "M8 12l6-6a3.5 3.5 0 0 1 5 5l-8 8a5 5 0 0 1-7-7l7-7",
@@ -31,7 +32,14 @@ export type IconName = keyof typeof PATHS;
 export function Icon({ name }: { name: IconName }) {
   return (
     <svg className="glyph" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" focusable="false">
-      <path d={PATHS[name]} fill="none" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" strokeLinejoin="round" />
+      <path
+        d={PATHS[name]}
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.8"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
     </svg>
   );
 }

@@ -71,15 +71,20 @@ function useVoiceNote(conversationId: string) {
   }, [job, recordings, reset, notify, t]);
 
   const start = async () => {
-    const made = new Dictation(live.client, { conversationId, language, speak }, {
-      onPartial: setPartial,
-      onDone: reset,
-      onJob: setJob,
-      onFailed: (why, detail) => {
-        reset();
-        notify(detail || t(why));
+    if (dictation.current !== null) return;
+    const made = new Dictation(
+      live.client,
+      { conversationId, language, speak },
+      {
+        onPartial: setPartial,
+        onDone: reset,
+        onJob: setJob,
+        onFailed: (why, detail) => {
+          reset();
+          notify(detail || t(why));
+        },
       },
-    });
+    );
     dictation.current = made;
     try {
       await made.start();

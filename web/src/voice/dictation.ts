@@ -66,7 +66,8 @@ export class Dictation {
     const ears = {
       onPartial: this.ears.onPartial,
       onLost: () => this.lost(),
-      onFinal: (text: string) => this.end(() => (text === "" ? this.ears.onFailed("nothingHeard", "") : this.ears.onDone())),
+      onFinal: (text: string) =>
+        this.end(() => (text === "" ? this.ears.onFailed("nothingHeard", "") : this.ears.onDone())),
     };
     try {
       const speech = await LiveSpeech.open(this.client, { ...this.note }, ears);
@@ -91,7 +92,9 @@ export class Dictation {
     for (const [name, value] of Object.entries(this.note)) form.set(name, String(value));
     try {
       const ask = { method: "POST", form, key: newId("v") } as const;
-      this.ears.onJob((await this.client.json<{ transcriptJobId: string }>("/api/v1/voice-upload", ask)).transcriptJobId);
+      this.ears.onJob(
+        (await this.client.json<{ transcriptJobId: string }>("/api/v1/voice-upload", ask)).transcriptJobId,
+      );
     } catch (error) {
       this.end(() => this.ears.onFailed("voiceFailed", error instanceof Error ? error.message : ""));
     }

@@ -58,9 +58,12 @@ export class LiveSpeech {
     } else if (message.event === "voice.partial") {
       ears.onPartial(text(data.text));
     } else if (message.event === "voice.final") {
-      if (text(data.text) !== "" && text(data.messageId) === "") return this.lost(ears); // understood, but not accepted
-      this.close();
-      ears.onFinal(text(data.text));
+      const isRefused = text(data.text) !== "" && text(data.messageId) === ""; // understood, but not accepted
+      if (isRefused) this.lost(ears);
+      else {
+        this.close();
+        ears.onFinal(text(data.text));
+      }
     }
   }
 
