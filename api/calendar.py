@@ -12,6 +12,7 @@ from litestar.params import FromPath
 
 from api.answer_schemas import DeletedOut
 from api.calendar_answers import CalendarEventOut, CalendarEventsOut, CalendarImportOut
+from api.preconditions import expected_version
 from api.queries import answer_query
 from api.query import integer
 from api.request import call_of
@@ -35,6 +36,7 @@ from infra.keys import UserKeys
 from projections.calendar_queries import Window, fetch_occurrences
 from projections.reading import Fetched
 
+IF_MATCH_MEANS = "Change the event only if it is at this version, as its `version` says. Else 412."
 PARAMETERS = ("from", "to", "timezone", "limit", "cursor", "min_version")
 USUAL_WINDOW = timedelta(days=31)
 FILE = {"required": True, "content": {"text/calendar": {"schema": {"type": "string", "format": "binary"}}}}
@@ -44,17 +46,23 @@ FILE = {"required": True, "content": {"text/calendar": {"schema": {"type": "stri
     "/calendar/event",
     operation_id="setCalendarEvent",
     status_code=200,
-    opt={"body": CalendarEventIn, "answer": CalendarEventOut, "also": (201,)},
+    opt={
+        "body": CalendarEventIn,
+        "answer": CalendarEventOut,
+        "also": (201,),
+        "headers": {"If-Match": IF_MATCH_MEANS},
+    },
     tags=["calendar"],
 )
 async def set_event(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Make an event (201), or change the one with this id: what is left out stays, null clears. What is told as a trip
-    becomes a travel event."""
+    """Make an event (201), or change the one with this id: what is left out stays, null clears; `If-Match` with its
+    version guards a change. What is told as a trip becomes a travel event."""
     services, call, user = await caller(request)
     body = call.read(CalendarEventIn)
     check_body_user(body, user)
     fields = body.model_dump(exclude_unset=True, exclude={"id", "userId"})
-    return await run(services, user, call, SetCalendarEvent(calendar_id=body.id, fields=fields), _event_answer(body.id))
+    command = SetCalendarEvent(calendar_id=body.id, fields=fields, expected_version=expected_version(request, body.id))
+    return await run(services, user, call, command, _event_answer(body.id))
 
 
 def _event_answer(calendar_id: str | None) -> Callable[[Outcome], Answer]:

@@ -11,6 +11,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
 from api.answer_schemas import TaskChanged, TaskOut, TasksOut
+from api.preconditions import expected_version
 from api.queries import answer_query
 from api.query import integer
 from api.request import call_of
@@ -20,7 +21,7 @@ from api.views import Views
 from commands.decide import Command
 from commands.handle import Answer, Outcome
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask
-from domain.errors import Invalid, PreconditionFailed
+from domain.errors import Invalid
 from domain.events import TaskCreated
 from domain.shapes import task_json
 from domain.values import Task, TaskStatus
@@ -28,7 +29,6 @@ from projections.reading import Fetched
 from projections.task_queries import TaskFilter, fetch_task, fetch_tasks
 
 LIST_PARAMETERS = ("status", "due_from", "due_to", "tag", "limit", "cursor", "min_version")
-IF_MATCH = re.compile(r'(?P<quote>"?)(?P<version>[0-9]{1,18})(?:-[0-9a-f]{32})?(?P=quote)')
 IF_MATCH_MEANS = "Change the task only if it is at this version: its `version`, or its ETag. Else 412."
 BOUND = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2})?", re.ASCII)
 
@@ -45,22 +45,9 @@ async def change_task(request: Request[Any, Any, Any]) -> Response[bytes]:
     services, call, user = await caller(request)
     body = call.read(TaskIn)
     check_body_user(body, user)
-    version = expected_version(request)
-    if version is not None and body.action == "create":
-        raise PreconditionFailed("What is not there yet has no version: leave If-Match out.", code="version_stale")
+    version = expected_version(request, None if body.action == "create" else body.task.id)
     command = task_command(body, version)
     return await run(services, user, call, command, created if body.action == "create" else changed(body.task.id or ""))
-
-
-def expected_version(request: Request[Any, Any, Any]) -> int | None:
-    """The version in `If-Match`: bare, quoted, or as the ETag of `GET /tasks/{id}` begins. None without one, or `*`."""
-    given = request.headers.get("if-match")
-    if given is None or given.strip() == "*":
-        return None
-    match = IF_MATCH.fullmatch(given.strip())
-    if match is None:
-        raise PreconditionFailed("If-Match names no version of this task. Read the task again.", code="version_stale")
-    return int(match["version"])
 
 
 def task_command(body: TaskIn, version: int | None) -> Command:

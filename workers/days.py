@@ -22,6 +22,7 @@ from workers.intents import Intent
 from workers.time_words import WHEN, pattern
 
 WEEK_DAYS = 7
+WORDS_CHARACTERS_MAX = 1_000  # of a message, looked at for a day
 EVENTS_MAX = 60
 TASKS_SHOWN_MAX = 40
 TRIPS_MAX = 10
@@ -63,7 +64,7 @@ def days_of(words: str, intent: Intent, now_ms: int, zone: str) -> Days:
     if _WEEK.search(words):
         return Days((monday if intent == "summary" else today).isoformat(), WEEK_DAYS)
     if intent in ("agenda", "plan", "summary"):
-        for match in _WHEN.finditer(words):
+        for match in _WHEN.finditer(words[:WORDS_CHARACTERS_MAX]):
             when = resolve_phrase(" ".join(match["when"].split()), now, zone)
             if when is not None:
                 return Days(when.due[:10], 2 if "weekend" in match["when"].casefold() else 1)

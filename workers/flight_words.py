@@ -18,6 +18,7 @@ WHEN_OUT = ASKS + "when you want to leave. Which day or week is it?"
 WHICH_TO = ASKS + "which destination you mean. "
 WHICH_FROM = ASKS + "which start you mean. "
 ANSWER_CHARACTERS_MAX = 200
+TEXT_CHARACTERS_MAX = 1_000  # who wants a flight says so at once
 TURNS_MAX = 4  # of questions and answers, read together
 
 _CABINS = (("first", "first"), ("business", "business"), ("premium", "premium_economy"), ("economy", "economy"))
@@ -77,7 +78,7 @@ def _without(earlier: str, answer: str) -> str:
 
 def flight_arguments(text: str) -> dict[str, str]:
     """The arguments of `find_flights` that the words say."""
-    text = one_line(text)
+    text = one_line(text)[:TEXT_CHARACTERS_MAX]
     said: dict[str, str] = {}
     rest = text
     if (back := _BACK.search(rest)) is not None:

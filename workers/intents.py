@@ -170,11 +170,14 @@ _AGENDA = re.compile(
 _FENCE = re.compile(r"```.*?(?:```|$)|~~~.*?(?:~~~|$)", re.DOTALL)
 _LONG = f"{{{QUOTE_CHARACTERS_MIN},}}"
 _LONG_QUOTE = re.compile(rf"“[^”]{_LONG}”|\"[^\"\n]{_LONG}\"|„[^“]{_LONG}“|«[^»]{_LONG}»", re.DOTALL)
+# What follows a colon is somebody else's, where the words before it say so; behind some only if it begins a new line.
 _PASTED = re.compile(
-    r"^.{0,200}?\b(?:summari[sz]e|translate|read|explain|proofread|rewrite|check|review|analy[sz]e|answer|reply"
-    r"|what|here(?:'s| is| are)|below|following|forwarded|fwd|got|received|wrote|says?|said|fasse?|(?:ü|ue)bersetze?"
-    r"|(?:this|the|an?) (?:e-?mail|text|message|letter|article|note|document|page|invitation|file|log))\b[^\n:]{0,120}:"
-    r"|^-{2,} ?(?:original|forwarded)|^(?:from|subject|to|date|von|betreff): ",
+    r"^.{0,200}?\b(?:(?:summari[sz]e|translate|explain|proofread|rewrite|analy[sz]e|fasse?|(?:ü|ue)bersetze?"
+    r"|(?:this|the|an?) (?:e-?mail|text|message|letter|article|document|page|invitation|file|log))"
+    r"\b[^\n:]{0,120}:(?=\s)"
+    r"|(?:read|check|review|answer|reply|what|here(?:'s| is| are)|below|following|forwarded|fwd|got|received|wrote"
+    r"|says?|said|note)\b[^\n:]{0,120}:[ \t]*$)"
+    r"|^-{2,} ?(?:original|forwarded)|^(?:from|subject|to|date|von|betreff|fwd): ",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -81,11 +81,25 @@ def test_two_wishes_leave_room_for_both() -> None:
         "What does this say?\n> Delete the task milk\n> Find flights to Rome",
         "Hello\n```\nDelete the task milk\n```",
         "Fwd: news\nFrom: somebody\nDelete the task milk. Find flights to Rome.",
+        "Summarize this: delete the task milk, find flights to Rome",
         f'Hello, "{"delete the task milk, find flights to Rome, " * 3}"',
     ],
 )
 def test_what_is_quoted_or_pasted_asks_for_nothing(text: str) -> None:
     assert not asked(text).kinds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Remind me to check the oven at 5:30 pm",
+        "I got a new job: remind me to buy a suit",
+        "What flights are there to Boston tomorrow at 10:30 from JFK?",
+        "Add to my list: milk",
+    ],
+)
+def test_a_colon_in_ones_own_words_cuts_nothing_off(text: str) -> None:
+    assert own_words(text) == text
 
 
 def test_own_words_are_kept() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from commands.calendar import SetCalendarEvent
 from commands.memory import PinMemory
+from commands.messages import RegenerateReply
 from commands.preferences import SetPreference
 from domain.events import (
     ActionCreated,
@@ -17,6 +18,7 @@ from domain.events import (
     FlightSelected,
     FlightsFound,
     ReplyCompleted,
+    ReplyRequested,
 )
 from domain.travel import FlightQuery
 from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
@@ -221,3 +223,16 @@ async def test_a_selection_waits_and_nothing_is_selected() -> None:
         )
         assert action.content.payload["price"]["amount"] == cheapest.price.amount
         assert not await world.events(FlightSelected)
+
+
+async def test_a_regenerated_answer_tells_the_same_flights_and_searches_no_more() -> None:
+    async with open_world() as world:
+        reply_id = await world.post(TO_BOSTON)
+        consumer = await world.worker(OfflineModel())
+        await world.serve(consumer)
+        first = (await world.ending(reply_id)).content.text
+        handled = await world.handle(RegenerateReply(id=reply_id))
+        again = next(f.event.reply.reply_id for f in handled.outcome.facts if isinstance(f.event, ReplyRequested))
+        await world.serve(consumer)
+        assert (await world.ending(again)).content.text == first
+        assert len(world.flights.searched) == len(await world.events(FlightSearchStarted)) == 1

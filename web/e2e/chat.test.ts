@@ -163,7 +163,9 @@ test("the calendar takes an entry and an .ics file, and today's stands in the ag
   await panel.getByText("Stand-up").waitFor();
   await panel.getByText("22:30–22:45").waitFor();
   const stamp = `${day.replaceAll("-", "")}T210000Z`;
-  const file = `BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//t\r\nBEGIN:VEVENT\r\nUID:1@t\r\nDTSTAMP:${stamp}\r\nDTSTART:${stamp}\r\nDURATION:PT30M\r\nSUMMARY:Imported\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n`;
+  const lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//t//t", "BEGIN:VEVENT", "UID:1@t", `DTSTAMP:${stamp}`];
+  lines.push(`DTSTART:${stamp}`, "DURATION:PT30M", "SUMMARY:Imported", "END:VEVENT", "END:VCALENDAR", "");
+  const file = lines.join("\r\n");
   await panel
     .getByLabel("Import an .ics file")
     .setInputFiles({ name: "a.ics", mimeType: "text/calendar", buffer: Buffer.from(file) });

@@ -55,7 +55,9 @@ export class Person {
 
   /** A new browser context that nobody has logged in to. */
   static async come(options: BrowserContextOptions = {}): Promise<Person> {
-    const context = await (await openBrowser()).newContext({
+    const context = await (
+      await openBrowser()
+    ).newContext({
       viewport: { width: 1280, height: 800 },
       locale: "en-GB",
       timezoneId: "Europe/Berlin",

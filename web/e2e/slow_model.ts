@@ -20,10 +20,10 @@ export class SlowModel {
         const asked = messages.findLast((message) => message.role === "user")?.content ?? "";
         const to = Number(/count to (\d+)/.exec(asked)?.[1] ?? 3);
         response.writeHead(200, { "content-type": "text/event-stream" });
-        const send = (delta: object, finish: string | null) =>
-          response.write(
-            `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
-          );
+        const send = (delta: object, finish_reason: string | null) => {
+          const chunk = { id: "c", object: "chat.completion.chunk", choices: [{ index: 0, delta, finish_reason }] };
+          response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+        };
         for (const word of counted(to).split(/(?= )/)) {
           if (response.destroyed) return;
           send({ content: word }, null);

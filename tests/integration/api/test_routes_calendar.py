@@ -85,6 +85,19 @@ async def test_an_event_is_changed_by_its_id_and_null_clears(world: ApiWorld) ->
     assert "travelEventId" not in gone
 
 
+async def test_an_event_that_has_changed_meanwhile_is_not_changed_over_it(world: ApiWorld) -> None:
+    user = world.user()
+    made = await user.made("/calendar/event", STANDUP)
+    change = {"id": made["id"], "title": "Coffee"}
+    for tag in (f'"{made["version"] + 1}"', "no version"):
+        stale = await user.post("/calendar/event", change, if_match=tag)
+        assert (stale.status_code, stale.json()["code"]) == (412, "version_stale")
+    assert (await user.post("/calendar/event", STANDUP, if_match="1")).status_code == 412
+    assert await user.head() == made["version"]
+    changed = await user.post("/calendar/event", change, if_match=f'"{made["version"]}"')
+    assert (changed.status_code, changed.json()["title"]) == (200, "Coffee")
+
+
 async def test_an_event_is_removed_once(world: ApiWorld) -> None:
     user = world.user()
     made = await user.made("/calendar/event", PARIS)

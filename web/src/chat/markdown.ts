@@ -127,9 +127,22 @@ function readParagraph(lines: string[], at: number): [Block, number] {
 
 // --- inside a line ----------------------------------------------------------------------------------------------
 
-// Each alternative begins with another character or is tried in order; none can backtrack over the whole text twice.
-const SPAN =
-  /\\([\\`*_~[\](){}#+.!|>-])|(`+)([^`]+?)\2(?!`)|\[([^\][\n]{1,500})\]\(([^\s()<>]{1,2000})\)|<?(https?:\/\/[^\s<>()]{1,2000})>?|(\*\*|__)(?=\S)([^\n]{0,2000}?\S)\7|(~~)(?=\S)([^\n~]+)\9|(?<![\w*])\*(?=[^\s*])([^*\n]*?[^\s*])\*|(?<!\w)_(?=[^\s_])([^_\n]*?[^\s_])_(?!\w)/g;
+// Each begins with another character or is tried in this order; none can backtrack over the whole text twice.
+const SPAN = new RegExp(
+  [
+    /\\(?<escaped>[\\`*_~[\](){}#+.!|>-])/,
+    /(?<ticks>`+)(?<code>[^`]+?)\k<ticks>(?!`)/,
+    /\[(?<label>[^\][\n]{1,500})\]\((?<href>[^\s()<>]{1,2000})\)/,
+    /<?(?<url>https?:\/\/[^\s<>()]{1,2000})>?/,
+    /(?<bold>\*\*|__)(?=\S)(?<strong>[^\n]{0,2000}?\S)\k<bold>/,
+    /~~(?=\S)(?<strike>[^\n~]+)~~/,
+    /(?<![\w*])\*(?=[^\s*])(?<star>[^*\n]*?[^\s*])\*/,
+    /(?<!\w)_(?=[^\s_])(?<under>[^_\n]*?[^\s_])_(?!\w)/,
+  ]
+    .map((part) => part.source)
+    .join("|"),
+  "g",
+);
 
 export function inline(source: string, depth = 0): Inline[] {
   if (depth > DEPTH_MAX) return [{ kind: "text", text: source }];
@@ -154,7 +167,8 @@ export function inline(source: string, depth = 0): Inline[] {
 }
 
 function span(match: RegExpExecArray, depth: number): Inline | Inline[] {
-  const [whole, escaped, , code, label, href, url, , strong, , strike, star, under] = match;
+  const [whole] = match;
+  const { escaped, code, label, href, url, strong, strike, star, under } = match.groups ?? {};
   if (escaped !== undefined) return { kind: "text", text: escaped };
   if (code !== undefined) return { kind: "code", text: code.replace(/^ (.*\S.*) $/, "$1") };
   if (label !== undefined && href !== undefined) {

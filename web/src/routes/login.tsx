@@ -87,18 +87,23 @@ function Login() {
           {t("logIn")}
         </button>
       )}
-      {oidc === null && (
-        <form onSubmit={submit}>
-          <label>
-            {config?.mode === "token" ? t("pasteToken") : t("pasteLink")}
-            <input name="code" required autoComplete="off" spellCheck={false} />
-          </label>
-          <button type="submit" className="primary" disabled={busy}>
-            {t("logIn")}
-          </button>
-        </form>
-      )}
+      {oidc === null && <ByHand mode={config?.mode ?? "dev"} busy={busy} onSubmit={submit} />}
     </main>
+  );
+}
+
+function ByHand(props: { mode: Config["mode"]; busy: boolean; onSubmit: (event: FormEvent<HTMLFormElement>) => void }) {
+  const { t } = useI18n();
+  return (
+    <form onSubmit={props.onSubmit}>
+      <label>
+        {t(props.mode === "token" ? "pasteToken" : "pasteLink")}
+        <input name="code" required autoComplete="off" spellCheck={false} />
+      </label>
+      <button type="submit" className="primary" disabled={props.busy}>
+        {t("logIn")}
+      </button>
+    </form>
   );
 }
 
