@@ -56,8 +56,9 @@ web-test: $(VENV)/.installed web/node_modules/.installed ## the web client's tes
 	$(NPM) test
 	$(NPM) run e2e
 
-# The locks hold versions and hashes, no addresses; what runs is what was tested. The last one is two packages and nothing that they ask for: the
-# runtime that the model's package names compiles for a quarter of an hour, and ours is in the other wheel.
+# The locks hold versions and hashes, no addresses; what runs is what was tested. The local model's is two packages and
+# nothing that they ask for: the runtime that the model's package names compiles for a quarter of an hour, and ours is
+# in the other wheel.
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 LOCAL_LLM := 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*p["optional-dependencies"]["local-llm"], sep="\n")'
