@@ -83,6 +83,11 @@ def flights_text(event: FlightsFound, payload: Mapping[str, Json]) -> str:
     start = f" from {_short(origin)}" if isinstance(origin, str) and origin else ""
     lines = [f"Flights{start} to {_short(found.destination)}, {days}:"]
     lines += [flight_line(ranked) for ranked in found.offers[:FLIGHTS_SHOWN]]
+    if payload.get("origin_guessed"):
+        lines.append(
+            f"I do not know where you start and took {_short(str(origin))} from your time zone. Name another city, or"
+            " set homeAirport in your travel preferences."
+        )
     lines.append(f"Say “select the first one” to choose one. {NO_PAYMENT}")
     return "\n".join(lines)
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from domain.text import one_line
+from workers.intents import asked
 from workers.time_words import WHEN, pattern
 
 ASKS = "To search for flights I still need to know "
@@ -50,10 +51,12 @@ def spoken(turns: Sequence[tuple[str, str]]) -> str:
     """
     _, text = turns[-1]
     before = turns[:-1]
-    asked = before[-1][1] if before and before[-1][0] == "assistant" else ""
-    question = asked[asked.rindex(ASKS) :] if ASKS in asked else ""
+    last = before[-1][1] if before and before[-1][0] == "assistant" else ""
+    question = last[last.rindex(ASKS) :] if ASKS in last else ""
     if not question or len(text) > ANSWER_CHARACTERS_MAX or len(before) < 2 or before[-2][0] != "user":
         return text
+    if asked(text).intent != "chat":
+        return text  # no answer to our question: something else is wanted now
     earlier = spoken(before[-TURNS_MAX * 2 : -1])
     answer = one_line(text).strip(" .!?")
     if _FLIGHT_WORD.search(answer):

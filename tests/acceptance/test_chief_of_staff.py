@@ -185,10 +185,10 @@ async def test_a_trip_in_the_calendar_says_where_and_when(world: ApiWorld) -> No
 
 
 async def test_what_a_search_lacks_is_asked_for_and_the_answer_goes_on_with_it(world: ApiWorld) -> None:
-    user = world.user()  # in no zone that says where they are
-    where = await say(user, "Find flights to Boston")
-    assert "where you start" in where.text
-    when = await say(user, "JFK")
+    user = world.user()
+    where = await say(user, "Find flights from JFK")
+    assert "where you want to go" in where.text
+    when = await say(user, "Boston")
     assert "when you want to leave" in when.text
     found = await say(user, "next Friday")
     assert found.text.startswith("Flights from JFK to Boston, Friday 2025-11-28:")

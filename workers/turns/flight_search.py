@@ -28,6 +28,7 @@ from workers.tools.airports import Ambiguous, Place, Unknown, airports
 from workers.tools.query import WINDOW_DAYS_MAX
 
 BUSY_MAX = 50
+UTC_CITY = "London"  # who has not said where they are is taken to be at Greenwich, and is told so
 _MONTH_ALONE = re.compile(r"\b(?:in|im|during) \w+\b|\bmonth\b", re.IGNORECASE)
 _HOME = re.compile(r"home.?airport|favou?rite.?airport|preferred.?airport|^airport$", re.IGNORECASE)
 
@@ -151,6 +152,8 @@ def _start(said: str, brain: Brain) -> tuple[str, bool]:
     for state in newest:
         if _HOME.search(state.memory.key.replace("_", " ")):
             return one_line(state.memory.value), False
+    if brain.timezone == "UTC":
+        return UTC_CITY, True
     city = brain.timezone.rpartition("/")
     return (city[2].replace("_", " "), True) if city[0] and city[0] != "Etc" else ("", False)
 

@@ -158,6 +158,7 @@ def _proposal(ranked: Sequence[RankedOffer], wanted: Wanted, turn: Turn) -> Prop
         "departure_date": wanted.query.departure_from,
         "departure_until": wanted.query.departure_until,
         "return_date": wanted.query.return_on,
+        "origin_guessed": wanted.from_zone,
         "flights": [ranked_json(each) for each in ranked[:CARD_FLIGHTS_MAX]],
     }
     return Proposal(kind=FIND_FLIGHTS, payload=payload, deed=deed)
