@@ -121,6 +121,29 @@ test("two tabs and another device show the same while it happens", async () => {
   await person.leave();
 });
 
+test("a stream that cannot be continued is begun anew, and nothing is doubled or lost", async () => {
+  const person = await Person.loggedIn(system, "restored");
+  await person.say("count to 3");
+  await person.answered();
+  let resets = 0;
+  await person.page.route("**/api/v1/stream/*", async (route) => {
+    resets += 1;
+    if (resets > 1) return route.continue();
+    const frame = { type: "stream.reset", version: 1, text: "" };
+    const body = `event: stream.reset\ndata: ${JSON.stringify(frame)}\n\n`;
+    return route.fulfill({ contentType: "text/event-stream", body });
+  });
+  const began = person.page.waitForResponse((response) => response.url().endsWith("/api/v1/sessions"));
+  await person.page.evaluate(() => window.dispatchEvent(new Event("online"))); // opens the stream again
+  await began;
+  await person.say("count to 40");
+  await assertSoon(async () =>
+    assert.deepEqual(await person.answers.locator(".markdown").allInnerTexts(), [counted(3), counted(40)]),
+  );
+  assert.equal(await person.page.locator(".message.user").count(), 2);
+  await person.leave();
+});
+
 test("without a network messages wait, and each arrives once", async () => {
   const person = await Person.loggedIn(system, "traveller");
   await person.context.setOffline(true);

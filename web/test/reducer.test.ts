@@ -134,6 +134,11 @@ test("a reset puts the text in its place, and asks for facts that were left out"
   assert.equal(said(after), "All of it");
   assert.equal(after.stale, false);
   assert.equal(reduce(begun, reset(9)).stale, true);
+  assert.equal(
+    reduce(begun, frame("stream.reset", { text: "", version: 1 })).stale,
+    true,
+    "of a log that was restored",
+  );
 });
 
 test("an older snapshot does not take back what frames brought, a newer one replaces it", () => {

@@ -32,6 +32,7 @@ export class Connection {
   private readonly stopped = new AbortController();
   private cut = new AbortController();
   private wake: () => void = () => undefined;
+  private beginning: Promise<Place> | null = null;
   private failures = 0;
 
   /** `storage` is the tab's: a reload goes on in the same session, another tab has its own. */
@@ -72,9 +73,10 @@ export class Connection {
     this.wake();
   }
 
-  /** Something was missed: begin again from our place, which gives a running reply from its first character. */
-  rewind(): void {
+  /** Something was missed: begin again as if for the first time. A snapshot has to be taken after the next `open`. */
+  restart(): void {
     this.lastId = null;
+    this.forget();
     this.cut.abort();
   }
 
@@ -94,7 +96,15 @@ export class Connection {
     return place !== null && Date.now() - place.at < PLACE_MS_MAX ? place : null;
   }
 
-  private async begin(): Promise<Place> {
+  /** One at a time: whoever asks meanwhile gets the same place. */
+  private begin(): Promise<Place> {
+    this.beginning ??= this.beginSession().finally(() => {
+      this.beginning = null;
+    });
+    return this.beginning;
+  }
+
+  private async beginSession(): Promise<Place> {
     const { sessionId, streamUrl } = await this.client.json<Place>("/api/v1/sessions", { method: "POST", body: {} });
     this.remember(sessionId, streamUrl);
     return { sessionId, streamUrl, at: Date.now() };

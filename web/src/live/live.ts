@@ -25,6 +25,9 @@ export class Live {
   private readonly listeners = new Set<() => void>();
   private linkNow: Link = "connecting";
   private stopped = false;
+  private fetched: Brain | null = null;
+  /** Frames that wait for a snapshot, while one is taken anew. */
+  private held: Frame[] | null = null;
 
   constructor(userId: string, tokenOf: () => string | null, onExpired: () => void) {
     this.client = new Client(tokenOf, onExpired);
@@ -44,7 +47,7 @@ export class Live {
       staleTime: Number.POSITIVE_INFINITY,
       gcTime: Number.POSITIVE_INFINITY,
       // A snapshot is merged when it is read; what frames brought since then must not be undone.
-      structuralSharing: (old, next) => ((next as Brain).version < ((old as Brain)?.version ?? 0) ? old : next),
+      structuralSharing: (old, next) => (next === this.fetched && old !== undefined ? old : next),
     });
   }
 
@@ -75,17 +78,8 @@ export class Live {
     window.addEventListener("online", this.hurry);
     window.addEventListener("offline", this.offline);
     window.addEventListener("storage", this.outbox.reread);
-    for (let failures = 0; !this.stopped; failures += 1) {
-      try {
-        await this.queries.fetchQuery({ queryKey: BRAIN });
-        break;
-      } catch (error) {
-        if (error instanceof Problem && error.status === 401) return this.setLink("expired");
-        this.setLink("away");
-        await new Promise((resolve) => setTimeout(resolve, Math.min(RETRY_MS_MAX, 400 * 2 ** failures)));
-      }
-    }
-    if (!this.stopped) await this.connection.run();
+    await this.fetchSnapshot();
+    if (!this.stopped && this.linkNow !== "expired") await this.connection.run();
   }
 
   stop(): void {
@@ -103,24 +97,50 @@ export class Live {
   };
   private readonly offline = (): void => this.setLink("away");
 
+  /** Tries until there is one; gives up when the token's time is over. */
+  private async fetchSnapshot(): Promise<void> {
+    for (let failures = 0; !this.stopped; failures += 1) {
+      try {
+        await this.queries.fetchQuery({ queryKey: BRAIN, staleTime: 0 });
+        return;
+      } catch (error) {
+        if (error instanceof Problem && error.status === 401) return this.setLink("expired");
+        this.setLink("away");
+        await new Promise((resolve) => setTimeout(resolve, Math.min(RETRY_MS_MAX, 400 * 2 ** failures)));
+      }
+    }
+  }
+
   private async snapshot(): Promise<Brain> {
     await this.connection.open();
-    const seen = this.brain().version;
-    const state = await this.client.json<State>(`/api/v1/state?limit=100${seen > 0 ? `&min_version=${seen}` : ""}`);
-    this.change((brain) => withSnapshot(brain, state));
-    return this.brain();
+    const state = await this.client.json<State>("/api/v1/state?limit=100");
+    const held = this.held;
+    this.held = null;
+    // Anew: what was known may be of a log that is no more.
+    this.change((brain) => (held === null ? withSnapshot(brain, state) : withSnapshot(emptyBrain(), state)));
+    if (held !== null) this.hear(held);
+    this.fetched = this.brain();
+    return this.fetched;
+  }
+
+  private async restart(): Promise<void> {
+    this.held = [];
+    this.connection.restart();
+    await this.fetchSnapshot();
+    void this.queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== BRAIN[0] });
   }
 
   private hear(frames: Frame[]): void {
+    if (this.held !== null) {
+      this.held.push(...frames);
+      return;
+    }
     const before = this.brain();
     const after = reduceAll(before, frames);
     if (after === before) return;
     this.change(() => after);
     this.outbox.settle((id) => Object.values(after.messages).some((message) => message.clientMessageId === id));
-    if (after.stale && !before.stale) {
-      this.connection.rewind();
-      void this.queries.refetchQueries({ queryKey: BRAIN });
-    }
+    if (after.stale) void this.restart();
   }
 
   private setLink(link: Link): void {

@@ -198,12 +198,12 @@ function withProgress(brain: Brain, data: Payload): Brain {
   return { ...brain, progress: { ...brain.progress, [id]: progress } };
 }
 
-/** What follows continues after `text`. Facts that were left out can only be had with a new snapshot. */
+/** What follows continues after `text`. Where facts were left out, only a beginning anew can tell them. */
 function withReset(brain: Brain, data: Payload): Brain {
   const message = brain.messages[text(data.messageId)];
-  const stale = brain.stale || number(data.version) > brain.version || (text(data.messageId) !== "" && !message);
-  if (message === undefined || !isRunning(message)) return { ...brain, stale: stale || data.messageId === undefined };
+  if (message === undefined || number(data.version) > brain.version) return { ...brain, stale: true };
+  if (!isRunning(message)) return brain;
   const status: MessageStatus = "streaming";
   const next = { ...message, text: text(data.text), attempt: number(data.attempt), status };
-  return { ...brain, stale, messages: { ...brain.messages, [message.id]: next } };
+  return { ...brain, messages: { ...brain.messages, [message.id]: next } };
 }
