@@ -103,6 +103,7 @@ _ASKS = (
         r"(?:set|change|switch|use|update)\b.{0,200}?\b(?:time ?zone|work(?:ing)? ?hours|preferences?|settings?)\b",
         "set_preference",
     ),
+    _ask(r"(?:(?:send|give|write) me|stop|no more|end)\b.{0,40}?\bdaily (?:summar\w+|briefings?)\b", "set_preference"),
     _ask(rf"(?:add|put|create|schedule|enter|set up|make|new)\b.{{0,200}}?{_EVENT}", "create_event"),
     _ask(
         rf"(?:move|reschedule|postpone|push|shift|delay|rename|change|update)\b.{{0,200}}?(?:{_EVENT}|{_CLOCK})",

@@ -66,8 +66,11 @@ TOOLS = (
         "set_preference",
         "Set how the assistant works for the user.",
         ("key", "value"),
-        key=_text('"timezone", "workHours" or another name.'),
-        value=_text('Such as "Europe/Berlin", or "09:00-17:00" for workHours.'),
+        key=_text('"timezone", "workHours", "notifications" or another name.'),
+        value=_text(
+            'Such as "Europe/Berlin", "09:00-17:00" for workHours, or for notifications JSON of dailySummary (an hour'
+            ' or null) and reminders ("message" or "none"): {"dailySummary": "08:00"}.'
+        ),
     ),
     _tool(
         "set_plan",

@@ -270,3 +270,12 @@ async def test_a_day_without_searches_left_says_so(world: ApiWorld) -> None:
     said = await say(user, "Find flights to Boston tomorrow")
     assert "flight searches a day" in said.text
     assert (await user.read("/usage"))["searches"]["used"] == limit
+
+
+async def test_a_daily_summary_is_wished_for_and_called_off_by_chat(world: ApiWorld) -> None:
+    user = await somebody(world)
+    wished = await say(user, "Send me a daily summary at 8am")
+    assert "08:00" in wished.text
+    assert (await user.read("/preferences"))["preferences"]["notifications"] == {"dailySummary": "08:00"}
+    await say(user, "Stop the daily summary")
+    assert (await user.read("/preferences"))["preferences"]["notifications"] == {"dailySummary": None}

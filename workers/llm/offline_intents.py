@@ -21,6 +21,7 @@ from workers.time_words import WHEN, pattern, split_leading_when, split_when
 
 WISHES_MAX = limits.ACTIONS_PER_MESSAGE_MAX
 _THANKS_CHARACTERS_MAX = 60
+SUMMARY_HOUR, NOON = 8, 12
 _BLANKS = re.compile(r"[^\S\n]+")
 
 
@@ -160,6 +161,23 @@ def _timezone(match: re.Match[str]) -> Wish:
     return Wish("set_preference", {"key": "timezone", "value": value})
 
 
+def _daily_summary(match: re.Match[str]) -> Wish | None:
+    """An hour without a half of the day is the morning's: that is when a day begins."""
+    hour, minute = int(match.group("hour") or SUMMARY_HOUR), match.group("minute") or "00"
+    if (match.group("half") or "").startswith("p") and hour < NOON:
+        hour += NOON
+    return _notify(f"{hour:02d}:{minute}") if hour < 2 * NOON else None
+
+
+def _no_summary(match: re.Match[str]) -> Wish:
+    return _notify(None)
+
+
+def _notify(hour: str | None) -> Wish:
+    value = msgspec.json.encode({"dailySummary": hour}).decode()
+    return Wish("set_preference", {"key": "notifications", "value": value})
+
+
 def _title(text: str) -> str:
     """One line, without quotes and full stops around it."""
     return _unquote(_unquote(_squeeze(text)).rstrip(".!;, "))[: limits.TITLE_CHARACTERS_MAX].strip()
@@ -233,4 +251,13 @@ _RULES = (
         _move,
     ),
     _rule(r"(?:set|change) my time ?zone to (?P<value>\S.*)", _timezone),
+    _rule(
+        r"(?:send|give|write) me (?:an? |my |the )?daily (?:summary|briefing)(?: every (?:day|morning))?"
+        r"(?: at (?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))? ?(?P<half>[ap]\.?m\.?)?)?"
+        r"(?: every (?:day|morning))?[.!]?",
+        _daily_summary,
+    ),
+    _rule(
+        r"(?:stop|no more|end)(?: sending| with)?(?: me)?(?: my| the)? daily (?:summar\w+|briefings?)[.!]?", _no_summary
+    ),
 )

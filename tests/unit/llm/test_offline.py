@@ -122,6 +122,15 @@ async def test_what_is_to_be_remembered_is_pinned(text: str, kind: str, key: str
         ("move the dentist to next Friday", "update_task", {"title": "dentist", "due_text": "next Friday"}),
         ("rename buy milk to buy oat milk", "update_task", {"title": "buy milk", "new_title": "buy oat milk"}),
         ("forget my favourite airport", "forget_memory", {"key": "favourite airport"}),
+        *(
+            (text, "set_preference", {"key": "notifications", "value": f'{{"dailySummary":{hour}}}'})
+            for text, hour in (
+                ("Send me a daily summary at 8am", '"08:00"'),
+                ("Please send me my daily briefing at 6:30 pm.", '"18:30"'),
+                ("Give me a daily summary every morning", '"08:00"'),
+                ("Stop sending me the daily summary", "null"),
+            )
+        ),
         ("set my timezone to Europe/Paris", "set_preference", {"key": "timezone", "value": "Europe/Paris"}),
     ],
 )

@@ -14,6 +14,8 @@ const PLACE_MS_MAX = 3_600_000; // an older place would make the server tell mor
 interface Place {
   sessionId: string;
   streamUrl: string;
+  /** A snapshot that is older than this has a gap before what the stream tells. */
+  version: number;
   at: number;
 }
 
@@ -81,13 +83,14 @@ export class Connection {
   }
 
   /** `streamUrl` of an accepted message: a younger place to begin from after a reload. */
-  remember(sessionId: string, streamUrl: string): void {
-    this.place = { sessionId, streamUrl, at: Date.now() };
+  remember({ sessionId, streamUrl, version }: Omit<Place, "at">): Place {
+    this.place = { sessionId, streamUrl, version, at: Date.now() };
     this.storage.setItem(this.storageKey, JSON.stringify(this.place));
+    return this.place;
   }
 
-  get sessionId(): string | null {
-    return this.place?.sessionId ?? null;
+  get version(): number {
+    return this.place?.version ?? 0;
   }
 
   private remembered(): Place | null {
@@ -105,9 +108,7 @@ export class Connection {
   }
 
   private async beginSession(): Promise<Place> {
-    const { sessionId, streamUrl } = await this.client.json<Place>("/api/v1/sessions", { method: "POST", body: {} });
-    this.remember(sessionId, streamUrl);
-    return { sessionId, streamUrl, at: Date.now() };
+    return this.remember(await this.client.json<Place>("/api/v1/sessions", { method: "POST", body: {} }));
   }
 
   private async once(signal: AbortSignal): Promise<"again" | "away" | "expired"> {

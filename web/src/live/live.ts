@@ -39,9 +39,9 @@ export class Live {
         if (link === "expired") onExpired();
       },
     });
-    this.outbox = new Outbox(this.client, localStorage, userId, (accepted) =>
-      this.connection.remember(accepted.sessionId, accepted.streamUrl),
-    );
+    this.outbox = new Outbox(this.client, localStorage, userId, (accepted) => {
+      this.connection.remember(accepted);
+    });
     this.queries.setQueryDefaults(BRAIN, {
       queryFn: () => this.snapshot(),
       staleTime: Number.POSITIVE_INFINITY,
@@ -105,6 +105,7 @@ export class Live {
         return;
       } catch (error) {
         if (error instanceof Problem && error.status === 401) return this.setLink("expired");
+        if (error instanceof Problem && error.status === 400) this.connection.restart(); // of a log that is no more
         this.setLink("away");
         await new Promise((resolve) => setTimeout(resolve, Math.min(RETRY_MS_MAX, 400 * 2 ** failures)));
       }
@@ -113,12 +114,13 @@ export class Live {
 
   private async snapshot(): Promise<Brain> {
     await this.connection.open();
-    const state = await this.client.json<State>("/api/v1/state?limit=100");
+    const state = await this.client.json<State>(`/api/v1/state?limit=100&min_version=${this.connection.version}`);
     const held = this.held;
     this.held = null;
     // Anew: what was known may be of a log that is no more.
     this.change((brain) => (held === null ? withSnapshot(brain, state) : withSnapshot(emptyBrain(), state)));
     if (held !== null) this.hear(held);
+    this.settle();
     this.fetched = this.brain();
     return this.fetched;
   }
@@ -139,8 +141,13 @@ export class Live {
     const after = reduceAll(before, frames);
     if (after === before) return;
     this.change(() => after);
-    this.outbox.settle((id) => Object.values(after.messages).some((message) => message.clientMessageId === id));
+    this.settle();
     if (after.stale) void this.restart();
+  }
+
+  private settle(): void {
+    const { messages } = this.brain();
+    this.outbox.settle((id) => Object.values(messages).some((message) => message.clientMessageId === id));
   }
 
   private setLink(link: Link): void {

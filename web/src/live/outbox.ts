@@ -21,6 +21,7 @@ export interface Accepted {
   replyId: string;
   sessionId: string;
   streamUrl: string;
+  version: number;
 }
 
 const RETRY_MS = 1_500;
