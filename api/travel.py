@@ -18,9 +18,7 @@ from api.views import Views
 from commands.handle import Answer, Outcome
 from commands.travel import SelectFlight
 from domain.day_shapes import steps_json
-from domain.events import TaskCreated
 from domain.shapes import task_json
-from domain.values import REDACTED
 from projections.reading import Fetched
 from projections.travel_queries import fetch_trips
 
@@ -63,17 +61,18 @@ async def select_offer(
 def _selected(workflow_id: str, flight_id: str) -> Callable[[Outcome], Answer]:
     def answer(outcome: Outcome) -> Answer:
         known = outcome.after.workflows[workflow_id]
+        states = ((task_id, outcome.after.tasks.get(task_id)) for task_id in known.task_ids)
         tasks = [
             task_json(
-                fact.event.task_id,
-                fact.event.content,
-                created_from=fact.event.created_from,
-                created_at_ms=fact.meta.at_ms,
-                reminded_ms=None,
-                version=outcome.after.version,
+                task_id,
+                state.task,
+                created_from=state.created_from,
+                created_at_ms=state.created_at_ms,
+                reminded_ms=state.reminded_ms,
+                version=state.version,
             )
-            for fact in outcome.facts
-            if isinstance(fact.event, TaskCreated) and fact.event.content is not REDACTED
+            for task_id, state in states
+            if state is not None
         ]
         return Answer(
             body={

@@ -20,6 +20,7 @@ from domain.events import (
     FlightSelected,
     FlightsFound,
     FoundFlights,
+    TaskCreated,
 )
 from domain.travel import FlightQuery, Offer, RankedOffer
 from domain.values import Task
@@ -111,9 +112,12 @@ def select_flight(command: SelectFlight, brain: Brain, context: CommandContext) 
     selected = FlightSelected(workflow_id=workflow_id, travel_event_id=known.travel_event_id, content=offer)
     events: list[BrainEvent] = [selected]
     events.append(BookingStepTaken(workflow_id=workflow_id, step="offer_selected", status="done"))
+    made: list[BrainEvent] = []
     for ordinal, task in enumerate(tasks_for(offer, known.destination)):
-        events += create_task(CreateTask(task=task, created_from=command.created_from), brain, context, ordinal=ordinal)
-    events.append(BookingStepTaken(workflow_id=workflow_id, step="tasks_created", status="done"))
+        made += create_task(CreateTask(task=task, created_from=command.created_from), brain, context, ordinal=ordinal)
+    task_ids = tuple(event.task_id for event in made if isinstance(event, TaskCreated))
+    events += made
+    events.append(BookingStepTaken(workflow_id=workflow_id, step="tasks_created", status="done", task_ids=task_ids))
     events.append(BookingStepTaken(workflow_id=workflow_id, step="payment", status="waiting"))
     return events
 

@@ -151,7 +151,7 @@ class TripState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowState:
-    """Flights that were found, from the best down, the one selected, and how far its booking is."""
+    """Flights that were found, from the best down, the one selected, how far its booking is, and the tasks it made."""
 
     travel_event_id: str | None
     destination: str
@@ -159,6 +159,7 @@ class WorkflowState:
     offers: tuple[RankedOffer, ...]
     selected: Offer | None = None
     steps: Mapping[BookingStep, StepStatus] = field(default_factory=dict)
+    task_ids: tuple[str, ...] = ()
     version: int
 
 

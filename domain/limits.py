@@ -21,7 +21,7 @@ SESSIONS_MAX = 100  # opening one more closes the oldest
 CONVERSATIONS_MAX = 1_000
 
 REPLIES_WAITING_MAX = 100  # messages of one user that wait for their answer
-REPLIES_KEPT_MAX = 50  # ended replies that can still be stopped (nothing happens) or regenerated; each snapshot has them
+REPLIES_KEPT_MAX = 50  # ended replies that can still be regenerated; every snapshot has them
 CONTEXT_MESSAGES_KEPT_MAX = 40  # versions of the last messages of a conversation, for the prompt
 CONTEXT_CONVERSATIONS_KEPT_MAX = 20  # conversations that keep them; a colder one asks the chat view
 ACTIONS_PER_MESSAGE_MAX = 10

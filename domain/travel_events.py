@@ -67,8 +67,10 @@ class FlightSelected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingStepTaken:
-    """A step of the booking workflow. Nothing is ever paid: `payment` waits for the user, outside."""
+    """A step of the booking workflow. Nothing is ever paid: `payment` waits for the user, outside. `task_ids` are the
+    tasks that `tasks_created` made."""
 
     workflow_id: str
     step: BookingStep
     status: StepStatus
+    task_ids: tuple[str, ...] = ()

@@ -55,11 +55,12 @@ def fold_flights(
         if known is None:
             return brain
         if isinstance(event, BookingStepTaken):
-            state = replace(known, steps={**known.steps, event.step: event.status}, version=end)
+            steps = {**known.steps, event.step: event.status}
+            state = replace(known, steps=steps, task_ids=(*known.task_ids, *event.task_ids), version=end)
         elif event.content is REDACTED:
             return brain
         else:
-            state = replace(known, selected=event.content, steps={}, version=end)
+            state = replace(known, selected=event.content, steps={}, task_ids=(), version=end)
     workflows = put(brain.workflows, event.workflow_id, state, keep_max=limits.WORKFLOWS_KEPT_MAX)
     return with_changes(brain, workflows=workflows)
 
