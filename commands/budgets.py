@@ -20,10 +20,13 @@ def warn_of_messages(brain: Brain, context: CommandContext) -> list[BrainEvent]:
     return _warn(brain, "messages", used, context.limits.messages_per_minute, window)
 
 
-def warn_of_tokens(brain: Brain, context: CommandContext, reply: Reply, usage: ModelUsage) -> list[BrainEvent]:
-    """Beside the end of `reply`, which used so much."""
+def warn_of_tokens(
+    brain: Brain, context: CommandContext, reply: Reply, usage: ModelUsage, *, is_spent: bool = False
+) -> list[BrainEvent]:
+    """Beside the end of `reply`, which used so much. `is_spent`: what is left was too little for its call."""
     used = brain.tokens_spent(context.now_ms) - reply.reserved_tokens + usage.total_tokens
-    return _warn(brain, "tokens", used, context.limits.tokens_per_day, context.now_ms // limits.DAY_MS)
+    window = context.now_ms // limits.DAY_MS
+    return _warn(brain, "tokens", used, context.limits.tokens_per_day, window, is_spent=is_spent)
 
 
 def warn_of_searches(brain: Brain, context: CommandContext) -> list[BrainEvent]:
@@ -39,7 +42,10 @@ def warn_of_searches(brain: Brain, context: CommandContext) -> list[BrainEvent]:
     return _warn(brain, "flight_searches", made + 1, limit, context.now_ms // limits.DAY_MS)
 
 
-def _warn(brain: Brain, budget: Budget, used: int, limit: int, window: int) -> list[BrainEvent]:
-    if not limit or used < limit * limits.BUDGET_WARNED_SHARE or brain.warned.get(budget) == window:
+def _warn(
+    brain: Brain, budget: Budget, used: int, limit: int, window: int, *, is_spent: bool = False
+) -> list[BrainEvent]:
+    is_near = is_spent or used >= limit * limits.BUDGET_WARNED_SHARE
+    if not limit or not is_near or brain.warned.get(budget) == window:
         return []
     return [BudgetWarned(budget=budget, used=used, limit=limit, window=window)]

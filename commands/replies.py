@@ -106,7 +106,7 @@ def complete_reply(command: CompleteReply, brain: Brain, context: CommandContext
     reply = _running(brain, command.reply_id, command.attempt)
     ending = command.ending
     content = _content(brain, reply, ending.text, ending.provenance)
-    warned = warn_of_tokens(brain, context, reply, ending.usage)
+    warned = warn_of_tokens(brain, context, reply, ending.usage, is_spent=command.code == "budget_spent")
     if reply.status == "stopping":
         return [
             *warned,

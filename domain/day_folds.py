@@ -47,11 +47,7 @@ def fold_day(
 
 def _without_past(calendar: dict[str, CalendarState], before_ms: int) -> dict[str, CalendarState]:
     """What is over for long stays in the view, and makes room here."""
-    return {
-        calendar_id: state
-        for calendar_id, state in calendar.items()
-        if not state.entry.is_over(before_ms)
-    }
+    return {calendar_id: state for calendar_id, state in calendar.items() if not state.entry.is_over(before_ms)}
 
 
 def fold_due(brain: Brain, event: ReminderFired | WishScheduled | BudgetWarned, fact: Fact) -> Brain:

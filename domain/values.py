@@ -137,6 +137,7 @@ class CalendarEntry:
         last = datetime.fromisoformat(self.last[:10]).replace(tzinfo=UTC).timestamp() * 1000
         return last + 2 * 86_400_000 + self.ends_at_ms - self.starts_at_ms <= at_ms
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyRef:
     """The clear facts of a reply, repeated in each of its events so that a view writes its row from any one."""

@@ -34,7 +34,8 @@ TOP_LEVEL = {
     ".gitignore",
     "requirements.lock",
     "requirements-test.lock",
-    "requirements-local-llm.lock", "requirements-voice.lock",
+    "requirements-local-llm.lock",
+    "requirements-voice.lock",
 }
 
 

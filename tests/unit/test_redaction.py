@@ -244,4 +244,6 @@ async def test_closing_closes_the_model() -> None:
 
 def test_a_value_with_quotes_is_restored_into_the_arguments_of_a_call() -> None:
     value = 'to"ken\\1'
-    assert msgspec.json.decode(restore_in_json('{"notes": "use [KEY_1]"}', {"[KEY_1]": value})) == {"notes": f"use {value}"}
+    assert msgspec.json.decode(restore_in_json('{"notes": "use [KEY_1]"}', {"[KEY_1]": value})) == {
+        "notes": f"use {value}"
+    }

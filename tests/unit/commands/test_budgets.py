@@ -62,3 +62,14 @@ def test_a_reply_that_somebody_else_ends_is_counted_too() -> None:
     ending = Ending(text="Hi", usage=ModelUsage(output_tokens=9))
     end = EndReplyByTakeover(reply_id=s.brain.queue[0], after_attempt=None, owner="r", ending=ending)
     s.when(end).then(ReplyStarted, BudgetWarned, ReplyCompleted)
+
+
+def test_who_can_pay_for_no_call_is_told_although_less_than_four_fifths_are_spent() -> None:
+    s = Scenario().with_limits(tokens_per_day=100, messages_per_minute=0)
+    assert answered(s, 70) == []
+    s.given(HELLO)
+    reply_id = s.brain.queue[0]
+    s.given(StartReply(reply_id=reply_id, after_attempt=0, owner="w", lease_seconds=3, reserved_tokens=0))
+    ending = Ending(text="Your budget is spent.", usage=ModelUsage())
+    s.when(CompleteReply(reply_id=reply_id, attempt=1, ending=ending, canned=True, code="budget_spent"))
+    assert warnings(s.events) == [("tokens", 70, 100)]
