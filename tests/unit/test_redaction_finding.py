@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workers import personal_data
 from workers.personal_data import find
 from workers.phones import regions_of
 from workers.redaction import redact
@@ -199,3 +201,13 @@ def test_any_address_of_a_machine_is_found(
 )
 def test_no_date_or_time_is_ever_hidden(moment: datetime, form: str, region: str) -> None:
     assert found(moment.strftime(form), region) == []
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(("bearer ", "key: ", "sk-", "-----", "BEGIN ", "://", "::", "x", "Ab", ".", " ", "\n"))))
+def test_what_is_not_looked_through_has_nothing_in_it(parts: list[str]) -> None:
+    text = "".join(parts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(personal_data, "_POSSIBLE", re.compile(""))
+        whole = find(text)
+    assert find(text) == whole
