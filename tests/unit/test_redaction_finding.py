@@ -204,7 +204,7 @@ def test_no_date_or_time_is_ever_hidden(moment: datetime, form: str, region: str
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from(("bearer ", "key: ", "sk-", "-----", "BEGIN ", "://", "::", "x", "Ab", ".", " ", "\n"))))
+@given(st.lists(st.sampled_from(("bearer ", "key: ", "sk-", "-----", "BEGIN ", "://", "::", "x", ".", " ", "\n"))))
 def test_what_is_not_looked_through_has_nothing_in_it(parts: list[str]) -> None:
     text = "".join(parts)
     with pytest.MonkeyPatch.context() as patch:
