@@ -78,9 +78,10 @@ def configure_logging(settings: Settings, role: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
     for name in READ_LOGGERS:
-        # Whoever was imported before us may have silenced them: `eventsourcing.postgres` sets the pool's to ERROR.
+        # Whoever was imported before us may have silenced them: `eventsourcing.postgres` sets the pool's, and the one
+        # above it, to ERROR.
         logging.getLogger(name).disabled = False
-        logging.getLogger(name).setLevel(logging.NOTSET)
+        logging.getLogger(name).setLevel(root.level)
 
 
 def get_logger(name: str) -> FilteringBoundLogger:

@@ -229,7 +229,7 @@ def test_a_prompt_is_made_again_from_its_manifest_byte_for_byte(
     facts.append(asked(1_000, "And?"))
     state = brain(tasks={f"t{n}": task(title) for n, title in enumerate(titles)})
     built = prompt(*facts, state=state, context_tokens_max=context_tokens_max, trim=trim)
-    used = [f for f in facts if f.version in built.manifest.versions]
+    used = [f for f in facts if f.version in {*built.manifest.versions, *built.manifest.summarised}]
     again = render(Scene(brain=state, reply=reply_to(1_000), facts=used), built.manifest)
     assert again == built.request.messages
     assert prompt_hash(again) == built.sha256

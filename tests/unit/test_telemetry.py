@@ -74,7 +74,8 @@ def test_an_exception_is_its_type_and_its_places(capsys: pytest.CaptureFixture[s
 
 def test_another_library_cannot_bring_text_in(capsys: pytest.CaptureFixture[str]) -> None:
     # As `eventsourcing.postgres` does when it is imported.
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    for name in ("psycopg", "psycopg.pool"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     telemetry.configure_logging(Settings(log_level="debug"), "test")
     logging.getLogger("some.library").warning("cannot read %s", CANARY)
     logging.getLogger("psycopg.pool").warning("connection %s failed", "pool-1")
