@@ -83,6 +83,7 @@ def flights_text(event: FlightsFound, payload: Mapping[str, Json]) -> str:
     start = f" from {_short(origin)}" if isinstance(origin, str) and origin else ""
     lines = [f"Flights{start} to {_short(found.destination)}, {days}:"]
     lines += [flight_line(ranked) for ranked in found.offers[:FLIGHTS_SHOWN]]
+    lines.append("")  # else Markdown takes what follows for a part of the last entry
     if payload.get("origin_guessed"):
         lines.append(
             f"I do not know where you start and took {_short(str(origin))} from your time zone. Name another city, or"
