@@ -31,7 +31,7 @@ export function ActionCard({ artifact }: ToolCallMessagePartProps) {
   if (action.kind === "set_plan" && action.status === "committed") return <SetPlan payload={action.payload ?? {}} />;
   const subject = action.kind.split("_").at(-1) ?? "";
   return (
-    <section className={`card ${action.status}`} aria-label={t.maybe(`action_${action.kind}`, action.kind)}>
+    <div role="group" className={`card ${action.status}`} aria-label={t.maybe(`action_${action.kind}`, action.kind)}>
       <header>
         <Icon name={ICONS[subject] ?? "list"} />
         <span className="card-title">{t.maybe(`action_${action.kind}`, action.kind.replaceAll("_", " "))}</span>
@@ -40,7 +40,7 @@ export function ActionCard({ artifact }: ToolCallMessagePartProps) {
       {task !== undefined && subject === "task" ? <TaskRow task={task} /> : <Facts action={action} />}
       {action.reason && <p className="reason">{action.reason}</p>}
       {action.status === "proposed" && !action.working && <Decision action={action} />}
-    </section>
+    </div>
   );
 }
 

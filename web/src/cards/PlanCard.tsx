@@ -6,13 +6,13 @@ import type { Plan } from "../wire.ts";
 export function PlanCard({ plan }: { plan: Plan }) {
   const { t } = useI18n();
   return (
-    <section className="card plan" aria-label={t("planFor", { day: t.day(plan.date) })}>
+    <div role="group" className="card plan" aria-label={t("planFor", { day: t.day(plan.date) })}>
       <header>
         <Icon name="sun" />
         <span className="card-title">{t("planFor", { day: t.day(plan.date) })}</span>
       </header>
       <PlanBody plan={plan} />
-    </section>
+    </div>
   );
 }
 

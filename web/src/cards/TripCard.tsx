@@ -32,7 +32,7 @@ export function TripCard({ trip }: { trip: Trip }) {
     setAsked(null);
   };
   return (
-    <section className="card trip" aria-label={t("tripTo", { place: trip.destination })}>
+    <div role="group" className="card trip" aria-label={t("tripTo", { place: trip.destination })}>
       <header>
         <Icon name="plane" />
         <span className="card-title">{t("tripTo", { place: trip.destination })}</span>
@@ -57,7 +57,7 @@ export function TripCard({ trip }: { trip: Trip }) {
           {all ? t("fewer") : t("moreFlights", { count: flights.length - SHOWN })}
         </button>
       )}
-    </section>
+    </div>
   );
 }
 
