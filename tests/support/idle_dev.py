@@ -30,8 +30,6 @@ def command(arguments: list[str]) -> list[str]:
 
 
 def main() -> None:
-    # Whoever ran the tests may have ignored it, as `nohup` does.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     settings = Settings(data_dir=Path(sys.argv[1]), port=0, worker_owner="", lease_seconds=60, lease_renew_seconds=30)
     with DataDirLock(settings.data_dir):
         dev = Dev(
