@@ -80,4 +80,7 @@ def ours(text: str, first: date, days: int) -> list[tuple[int, int]]:
 def test_a_window_holds_the_same_occurrences(file: tuple[str, datetime], offset: int, days: int) -> None:
     text, start = file
     first = (start + timedelta(days=offset)).date()
-    assert ours(text, first, days) == theirs(text, first, days)
+    mine, peers = ours(text, first, days), theirs(text, first, days)
+    assert [start_ms for start_ms, _ in mine] == [start_ms for start_ms, _ in peers]
+    # An end that the clocks skip, or show twice, has two readings, an hour apart.
+    assert {abs(a[1] - b[1]) for a, b in zip(mine, peers, strict=True)} <= {0, 3_600_000}
