@@ -118,7 +118,7 @@ def check_length(start: Placed, end: Placed, *, may_be_nothing: bool = False) ->
     """Raises `Invalid` where the end is not after the start, or too long after it. `may_be_nothing`: or equal."""
     if start.is_day != end.is_day:
         raise Invalid("start and end are both days or both times.", code="end_invalid")
-    is_after = end.at_ms > start.at_ms or (may_be_nothing and end == start and not start.is_day)
+    is_after = end.at_ms > start.at_ms or (may_be_nothing and end.at_ms == start.at_ms and not start.is_day)
     if not is_after:
         raise Invalid("The end comes after the start; a whole day ends on the next one.", code="end_invalid")
     if between(start.local, end.local) > timedelta(days=limits.CALENDAR_EVENT_DAYS_MAX):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from commands.calendar_entries import check_entry, check_length, counted_out
 from commands.calendar_times import Placed, moved_past_gap, read_time
@@ -15,7 +15,7 @@ from commands.preference_values import check_timezone
 from domain import limits
 from domain.errors import Invalid
 from domain.foreign_calendar import ForeignEvent
-from domain.occurrences import later, local_time
+from domain.occurrences import later, local_text, local_time
 from domain.text import clean, one_line
 from domain.values import CalendarEntry, MovedOccurrence
 
@@ -93,7 +93,7 @@ def entry_of(event: ForeignEvent, altered: Sequence[ForeignEvent], zone: str) ->
 def _entry(event: ForeignEvent, altered: Sequence[ForeignEvent], zone: str) -> tuple[CalendarEntry, int]:
     """And how many days it took to count out its series."""
     zone = check_timezone(event.timezone or zone)
-    start, end = _span(event, zone)
+    start, end = _span(event, zone, keeps_hours=event.recurrence is not None)
     entry = CalendarEntry(
         title=_line(event.title) or UNTITLED,
         start=start.local,
@@ -116,11 +116,11 @@ def _entry(event: ForeignEvent, altered: Sequence[ForeignEvent], zone: str) -> t
     return counted_out(entry)
 
 
-def _span(event: ForeignEvent, zone: str) -> tuple[Placed, Placed]:
-    """Without an end a day is one day long, and anything else is a moment."""
-    start = _place("start", event.start, zone)
+def _span(event: ForeignEvent, zone: str, *, keeps_hours: bool = False) -> tuple[Placed, Placed]:
+    """Without an end a day is one day long, and anything else is a moment. `keeps_hours`: see `_place`."""
+    start = _place("start", event.start, zone, keeps_hours=keeps_hours)
     if event.end is not None:
-        end = _place("end", event.end, zone)
+        end = _place("end", event.end, zone, keeps_hours=keeps_hours)
     else:
         end = moved_past_gap(later(start.local, timedelta(days=1)), zone) if start.is_day else start
     if start.is_day and end == start:
@@ -129,19 +129,21 @@ def _span(event: ForeignEvent, zone: str) -> tuple[Placed, Placed]:
     return start, end
 
 
-def _place(name: str, text: str, zone: str) -> Placed:
-    """A local time that is skipped is moved behind the gap, as RFC 5545 says: nobody is there to be asked."""
+def _place(name: str, text: str, zone: str, *, keeps_hours: bool = False) -> Placed:
+    """A local time that is skipped is moved behind the gap, as RFC 5545 says: nobody is there to be asked. With
+    `keeps_hours` only its instant is: a series has its own hour again on all other days."""
     try:
         return read_time(name, text, zone)
     except Invalid as error:
         if error.code != "time_missing":
             raise
-        return moved_past_gap(text, zone)
+        moved = moved_past_gap(text, zone)
+        return Placed(local_text(datetime.fromisoformat(text)), moved.at_ms) if keeps_hours else moved
 
 
 def _original(text: str, series: CalendarEntry) -> str:
     """The local start of an occurrence; a bare day names the one on it."""
-    placed = _place("occurrence", text, series.timezone)
+    placed = _place("occurrence", text, series.timezone, keeps_hours=True)
     if series.all_day:
         return placed.local[:10]
     return placed.local + series.start[10:] if placed.is_day else placed.local
