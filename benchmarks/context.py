@@ -15,9 +15,9 @@ from commands.replies import CompleteReply, Ending, StartReply
 from commands.write_side import WriteSide, open_write_side
 from domain.values import ModelUsage
 from infra.settings import Settings
-from workers.context import read_context
 from workers.llm.offline import CONTEXT_TOKENS, NAME
-from workers.prompts import build_prompt
+from workers.prompts.build import build_prompt
+from workers.prompts.context import read_context
 
 SHORT_MESSAGES = 100
 WARM_UP = 20

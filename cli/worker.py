@@ -30,17 +30,17 @@ from infra.speech import make_speech_to_text, make_text_to_speech
 from infra.speech_leases import SpeechLeases
 from infra.telemetry import configure_logging, get_logger, serve_metrics
 from infra.work import PostgresSegments, PostgresWorkQueue
-from workers.audio_sweep import AudioSweep
 from workers.calendar_sync import CalendarSync
 from workers.consumer import Consumer
 from workers.desk import Desk
 from workers.llm import make_model
 from workers.schedule import Schedule
-from workers.speech import SpeechWorker
-from workers.spoken_answers import SpokenAnswers
+from workers.speech.audio_sweep import AudioSweep
+from workers.speech.spoken_answers import SpokenAnswers
+from workers.speech.voice_jobs import VoiceJobs
+from workers.speech.worker import SpeechWorker
 from workers.token_stream import TokenPublisher
 from workers.tools.flights import FlightSearch, make_flight_search
-from workers.voice_jobs import VoiceJobs
 
 logger = get_logger("cli.worker")
 

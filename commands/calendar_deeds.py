@@ -14,7 +14,7 @@ from commands.actions import Deed
 from commands.arguments import CreateEventArguments, DeleteEventArguments, NotUnderstood, UpdateEventArguments
 from commands.calendar import MoveOccurrence, RemoveCalendarEvent, SetCalendarEvent
 from commands.calendar_times import moved_past_gap
-from commands.phrases import When, names_only_a_time
+from commands.phrases.resolve import When, names_only_a_time
 from commands.setting import Setting
 from domain.occurrences import Occurrence, between, later, occurrences
 from domain.text import clean, one_line

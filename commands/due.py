@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from commands.phrase_words import WEEKDAYS
+from commands.phrases.words import WEEKDAYS
 from commands.preference_values import check_timezone
 from domain.errors import Invalid
 from domain.recurrence import counted_down, next_day, parse_rule

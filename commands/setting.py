@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from commands.actions import Deed
-from commands.phrases import When, resolve_phrase, writes_month_first
+from commands.phrases.resolve import When, resolve_phrase, writes_month_first
 from domain.brain import Brain
 from domain.values import Json
 

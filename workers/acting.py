@@ -21,11 +21,11 @@ from domain.values import REDACTED, Json
 from infra.keys import UserKeys
 from infra.telemetry import get_logger
 from workers.confirmations import confirmation
-from workers.context import read_action
-from workers.dates import with_dates
 from workers.desk import Desk, Interruption, commit
-from workers.grounding import NOT_ASKED, is_spoken_of
+from workers.prompts.context import read_action
 from workers.token_stream import TokenStream
+from workers.understanding.dates import with_dates
+from workers.understanding.grounding import NOT_ASKED, is_spoken_of
 
 logger = get_logger("workers.acting")
 

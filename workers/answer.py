@@ -22,8 +22,6 @@ from infra.keys import UserKeys
 from infra.telemetry import get_logger
 from workers.acting import Acting
 from workers.confirmations import NOT_OFFERED, TOO_MANY_ACTIONS
-from workers.context import Context
-from workers.dates import language_of
 from workers.desk import Desk, Interruption
 from workers.extraction import (
     Unreadable,
@@ -35,15 +33,17 @@ from workers.extraction import (
     repair_schema,
 )
 from workers.llm.tokens import estimate_tokens
-from workers.prompts import Prompt
+from workers.privacy.redaction import hide
+from workers.privacy.restoring import restored
+from workers.prompts.build import Prompt
+from workers.prompts.context import Context
 from workers.questions import Heard, Questions
-from workers.redaction import hide
-from workers.restoring import restored
 from workers.salvage import salvaged, unquoted
 from workers.token_stream import TokenStream
 from workers.turns.flights import FIND_FLIGHTS, find_flights
 from workers.turns.plan import write_plan
 from workers.turns.turn import Turn
+from workers.understanding.dates import language_of
 
 logger = get_logger("workers.answer")
 

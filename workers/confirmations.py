@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from commands.due import is_repeated, with_weekday
+from commands.phrases.recurrence_words import in_words
 from commands.preference_values import summary_hour, wants_reminders
-from commands.recurrence_words import in_words
 from domain.events import (
     ActionCreated,
     BrainEvent,
@@ -54,7 +54,7 @@ _SORRY = {
 _SORRY_ELSE = "Sorry, I could not get an answer from the language model. Please try again in a moment."
 
 
-# What the phrase of time was, beside what was made of it: see `commands.phrases.When`.
+# What the phrase of time was, beside what was made of it: see `commands.phrases.resolve.When`.
 _DUE_NOTES: Mapping[Json, str] = {
     "past": " That is in the past already.",
     "repeated": " Clocks go back then: this is the end of the hour that comes twice.",

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from commands.due import with_weekday
-from commands.recurrence_words import in_words
+from commands.phrases.recurrence_words import in_words
 from domain.events import CalendarEventAdded, CalendarEventChanged, FlightsFound, TripDetected
 from domain.text import one_line
 from domain.travel import Offer, RankedOffer
 from domain.values import REDACTED, CalendarEntry, Json, Plan
-from workers.days import with_day
+from workers.understanding.days import with_day
 
 SHOWN_CHARACTERS_MAX = 600
 FLIGHTS_SHOWN = 5

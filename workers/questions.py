@@ -14,8 +14,8 @@ from domain.values import Json, ModelUsage
 from infra.telemetry import counter, get_logger
 from workers.desk import Interruption
 from workers.llm.tokens import estimate_prompt_tokens
-from workers.prompts import Prompt
-from workers.redaction import restore_in_json
+from workers.privacy.redaction import restore_in_json
+from workers.prompts.build import Prompt
 
 logger = get_logger("workers.questions")
 

@@ -29,12 +29,12 @@ from infra.telemetry import counter, get_logger, log_context
 from infra.tokens import decode_chunk
 from workers.answer import Answer
 from workers.confirmations import BUDGET_SPENT, sorry
-from workers.context import Context, read_context
-from workers.days import days_of
 from workers.desk import Desk, Interruption, Lost, Stopped, commit
 from workers.llm.tokens import estimate_tokens
-from workers.prompts import Prompt, build_prompt
+from workers.prompts.build import Prompt, build_prompt
+from workers.prompts.context import Context, read_context
 from workers.token_stream import TokenStream, joined_text
+from workers.understanding.days import days_of
 
 logger = get_logger("workers.reply")
 

@@ -12,7 +12,7 @@ from infra.queries import Queries
 from infra.speech_leases import SpeechLeases
 from projections.voice_queries import Waiting
 from tests.support.views import open_world
-from workers.speech import AT_ONCE_MAX, SpeechWorker
+from workers.speech.worker import AT_ONCE_MAX, SpeechWorker
 
 pytestmark = pytest.mark.anyio
 

@@ -28,7 +28,7 @@ from tests.support.tls_server import TlsServer, answer, tls_server
 from tests.support.voice_routes import upload
 from tests.support.voices import Ears
 from tests.support.waiting import eventually, eventually_true
-from workers.voice_jobs import RETRY_SECONDS, VoiceJobs
+from workers.speech.voice_jobs import RETRY_SECONDS, VoiceJobs
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from infra.speech_leases import SpeechLeases
 from tests.support.api_world import ApiWorld, User
 from tests.support.voices import form
 from tests.support.waiting import eventually_true
-from workers.audio_sweep import AudioSweep
+from workers.speech.audio_sweep import AudioSweep
 
 
 async def upload(

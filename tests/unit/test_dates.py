@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commands.deeds import read_call
-from commands.phrases import When
+from commands.phrases.resolve import When
 from commands.setting import Setting
 from domain.brain import Brain
 from domain.ports import ToolCall
 from tests.unit.commands.phrase_tables import ENGLISH, NOT_UNDERSTOOD
-from workers import dates
-from workers.dates import LANGUAGES, read_elsewhere, resolve, with_dates
+from workers.understanding import dates
+from workers.understanding.dates import LANGUAGES, read_elsewhere, resolve, with_dates
 
 pytestmark = pytest.mark.anyio
 
@@ -125,7 +125,7 @@ import asyncio, sys
 from datetime import datetime
 from commands.setting import Setting
 from domain.brain import Brain
-from workers.dates import resolve
+from workers.understanding.dates import resolve
 setting = Setting(brain=Brain(), message_id="m", now=datetime(2025, 11, 19, 10), ref=lambda kind, text: text)
 for phrase in sys.argv[1:]:
     assert asyncio.run(resolve(phrase, setting)) is not None

@@ -20,9 +20,9 @@ from workers.extraction import (
     repair_request,
     repair_schema,
 )
-from workers.intents import wants_action
 from workers.llm.tokens import estimate_prompt_tokens
 from workers.tool_specs import TOOLS
+from workers.understanding.intents import wants_action
 
 CREATE, *_ = TOOLS
 TALK = [

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.intents import EVENTS, Intent, asked, own_words
 from workers.tool_specs import TOOLS
+from workers.understanding.intents import EVENTS, Intent, asked, own_words
 
 
 @pytest.mark.parametrize(

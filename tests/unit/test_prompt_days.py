@@ -15,10 +15,10 @@ from domain.values import ModelUsage, Task
 from tests.support.decider import NOW_MS, Scenario
 from tests.support.worker_world import ScriptedModel, World, open_world
 from tests.unit.test_prompts import REF, answered, asked, brain, reply_to, system_of
-from workers.days import Days, days_of
-from workers.intents import Intent
-from workers.prompt_days import EARLIER_RULE, EARLIER_TURNS_MAX, Scene
-from workers.prompts import Prompt, build_prompt, prompt_hash, render
+from workers.prompts.build import Prompt, build_prompt, prompt_hash, render
+from workers.prompts.days import EARLIER_RULE, EARLIER_TURNS_MAX, Scene
+from workers.understanding.days import Days, days_of
+from workers.understanding.intents import Intent
 
 pytestmark = pytest.mark.anyio
 TODAY = "2025-11-19"  # NOW_MS is a Wednesday, 10:00 UTC

@@ -24,9 +24,9 @@ from domain.events import (
 from domain.text import clean
 from domain.values import REDACTED, Memory, ModelUsage, ReplyRef, Task
 from workers.llm.tokens import estimate_prompt_tokens
-from workers.prompt_days import Scene
-from workers.prompt_lines import CUT
-from workers.prompts import NO_ANSWER, NO_MESSAGE, Prompt, build_prompt, prompt_hash, render
+from workers.prompts.build import NO_ANSWER, NO_MESSAGE, Prompt, build_prompt, prompt_hash, render
+from workers.prompts.days import Scene
+from workers.prompts.lines import CUT
 from workers.tool_specs import TOOLS
 
 NOW_MS = 1_763_546_400_000  # Wednesday 2025-11-19 10:00 UTC

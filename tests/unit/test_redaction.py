@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from domain.ports import ModelError, ModelEvent, ModelFinished, TextDelta, ToolCall
 from domain.values import ModelUsage
-from workers.personal_data import KINDS
-from workers.redaction import begun_at, cut, hide, redact, restore, restore_in_json
-from workers.restoring import Restorer, restored
+from workers.privacy.personal_data import KINDS
+from workers.privacy.redaction import begun_at, cut, hide, redact, restore, restore_in_json
+from workers.privacy.restoring import Restorer, restored
 
 VALUES = (
     "john@x.org",

@@ -18,8 +18,8 @@ from infra import telemetry
 from infra.settings import Settings
 from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
 from workers.llm.offline import OfflineModel
-from workers.prompt_days import Scene
-from workers.prompts import REDACTED_RULE, TEMPLATE_VERSION, prompt_hash, render
+from workers.prompts.build import REDACTED_RULE, TEMPLATE_VERSION, prompt_hash, render
+from workers.prompts.days import Scene
 
 CANARIES = (
     "canary.john@example.org",

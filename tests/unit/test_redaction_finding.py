@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers import personal_data
-from workers.personal_data import find
-from workers.phones import regions_of
-from workers.redaction import redact
+from workers.privacy import personal_data
+from workers.privacy.personal_data import find
+from workers.privacy.phones import regions_of
+from workers.privacy.redaction import redact
 
 
 def found(text: str, *regions: str) -> list[tuple[str, str]]:

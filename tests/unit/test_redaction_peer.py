@@ -7,7 +7,7 @@ from datafog.engine import scan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.redaction import redact
+from workers.privacy.redaction import redact
 
 # Its dates and postal codes are what tasks are made of, and what we must leave.
 KINDS = frozenset({"EMAIL", "PHONE", "SSN", "CREDIT_CARD", "IP_ADDRESS"})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.spoken_text import spoken_text
+from workers.speech.spoken_text import spoken_text
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from domain.events import ActionCreated, PlanSet
 from domain.evolve import evolve
 from domain.values import Plan, Task
 from tests.support.worker_world import ScriptedModel, World, failure, open_world
-from workers.prompt_days import Scene
-from workers.prompts import prompt_hash, render
+from workers.prompts.build import prompt_hash, render
+from workers.prompts.days import Scene
 from workers.turns.plan import BY_RULES, NO_MODEL, NOTES, PRIORITIES, TODOS, plan_from
 
 pytestmark = pytest.mark.anyio

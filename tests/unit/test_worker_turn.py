@@ -21,8 +21,8 @@ from domain.ports import ModelFinished
 from domain.values import ModelUsage
 from tests.support.worker_world import ScriptedModel, open_world, tool_call
 from workers.confirmations import BUDGET_SPENT, TOO_MANY_ACTIONS
-from workers.prompt_days import Scene
-from workers.prompts import prompt_hash, render
+from workers.prompts.build import prompt_hash, render
+from workers.prompts.days import Scene
 
 JOHN = tool_call("create_task", '{"title": "call John", "due_text": "Friday at 5"}')
 JOHN_DONE = "Done: call John — due Friday 2025-11-21 17:00."

@@ -24,12 +24,12 @@ import msgspec
 
 from domain.ports import JsonAnswer, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
 from domain.values import Json, ModelUsage
-from workers.flight_words import spoken
 from workers.llm.offline_answers import answer_to, sections_of
 from workers.llm.offline_days import plan_json
 from workers.llm.offline_intents import Wish, calls_for, wishes_of
 from workers.llm.policy import failure
 from workers.llm.tokens import estimate_prompt_tokens, estimate_tokens
+from workers.understanding.flight_words import spoken
 
 NAME = "offline-1"
 LABEL = "(offline model)"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from domain.values import Json
-from workers.time_words import WHEN, pattern, split_when
+from workers.understanding.time_words import WHEN, pattern, split_when
 
 PRIORITIES, TODOS = 3, 5
 

@@ -14,10 +14,10 @@ import msgspec
 
 from domain import limits
 from domain.ports import ToolCall, ToolSpec
-from workers.flight_words import flight_arguments
-from workers.intents import wants_action
 from workers.llm.offline_days import event_wish
-from workers.time_words import WHEN, pattern, split_leading_when, split_when
+from workers.understanding.flight_words import flight_arguments
+from workers.understanding.intents import wants_action
+from workers.understanding.time_words import WHEN, pattern, split_leading_when, split_when
 
 WISHES_MAX = limits.ACTIONS_PER_MESSAGE_MAX
 _THANKS_CHARACTERS_MAX = 60

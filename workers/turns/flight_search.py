@@ -14,18 +14,18 @@ from datetime import date, timedelta
 from typing import cast
 
 from commands.arguments import FindFlightsArguments
-from commands.phrases import When
+from commands.phrases.resolve import When
 from commands.setting import Setting
 from domain.brain import Brain, TripState
 from domain.occurrences import instant_ms, occurrences
 from domain.text import one_line
 from domain.travel import Busy, Cabin, FlightQuery, Wishes
 from domain.values import Json
-from workers.days import local_now
-from workers.flight_words import WHEN_OUT, WHERE_FROM, WHERE_TO, WHICH_FROM, WHICH_TO, flight_arguments
-from workers.grounding import is_named
 from workers.tools.airports import Ambiguous, Place, Unknown, airports
 from workers.tools.query import WINDOW_DAYS_MAX
+from workers.understanding.days import local_now
+from workers.understanding.flight_words import WHEN_OUT, WHERE_FROM, WHERE_TO, WHICH_FROM, WHICH_TO, flight_arguments
+from workers.understanding.grounding import is_named
 
 BUSY_MAX = 50
 UTC_CITY = "London"  # who has not said where they are is taken to be at Greenwich, and is told so

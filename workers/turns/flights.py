@@ -20,12 +20,12 @@ from domain.ports import ModelRequest, PromptMessage, ToolCall
 from domain.travel import Offer, RankedOffer
 from domain.values import Json
 from infra.telemetry import counter, get_logger
-from workers.dates import with_dates
 from workers.desk import commit
 from workers.tools.errors import ToolError, ToolTimeout
 from workers.tools.ranking import REASONS_SCHEMA, rank, reasoned, reasons_from, table
 from workers.turns.flight_search import Missing, Wanted, wanted_flights
 from workers.turns.turn import Turn
+from workers.understanding.dates import with_dates
 
 logger = get_logger("workers.turns.flights")
 

@@ -24,8 +24,8 @@ from domain.text import one_line
 from domain.values import Json, Plan
 from infra.telemetry import get_logger
 from workers.day_words import plan_text
-from workers.days import Days, event_line, events_on, local_due, name_of, open_tasks
 from workers.turns.turn import Turn
+from workers.understanding.days import Days, event_line, events_on, local_due, name_of, open_tasks
 
 logger = get_logger("workers.turns.plan")
 

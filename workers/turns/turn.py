@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from domain.ports import PromptMessage
 from workers.acting import Acting
-from workers.context import Context
 from workers.desk import Desk, Interruption
-from workers.intents import Asked
-from workers.prompts import Prompt
+from workers.prompts.build import Prompt
+from workers.prompts.context import Context
 from workers.questions import Questions
 from workers.token_stream import TokenStream
+from workers.understanding.intents import Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from commands.arguments import ARGUMENTS, NotUnderstood, read_arguments
 from commands.deeds import phrases_of, read_call
 from commands.json_text import first_object
 from commands.memory import ForgetMemory, PinMemory
-from commands.phrases import When
+from commands.phrases.resolve import When
 from commands.preferences import SetPreference
 from commands.setting import Proposal, Setting
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from commands.due import resolve_due
-from commands.phrase_words import KNOWN
-from commands.phrases import When, resolve_phrase, writes_month_first
+from commands.phrases.resolve import When, resolve_phrase, writes_month_first
+from commands.phrases.words import KNOWN
 from domain.recurrence import next_day, parse_rule
 from tests.unit.commands.phrase_tables import (
     COMPARED,

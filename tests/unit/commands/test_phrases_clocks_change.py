@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from commands.due import is_repeated, resolve_due
-from commands.phrases import When, resolve_phrase
+from commands.phrases.resolve import When, resolve_phrase
 
 NEW_YORK, BERLIN = "America/New_York", "Europe/Berlin"
 

@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from recurrent.event_parser import RecurringEvent
 
-from commands.phrases import When, resolve_phrase
+from commands.phrases.resolve import When, resolve_phrase
 from domain.recurrence import parse_rule
 
 # Of the library below recurrent, about its own future.

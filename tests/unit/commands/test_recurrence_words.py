@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from commands.phrases import resolve_phrase
-from commands.recurrence_words import in_words
+from commands.phrases.recurrence_words import in_words
+from commands.phrases.resolve import resolve_phrase
 from tests.unit.commands.phrase_tables import RECURRING
 
 NOW = datetime(2025, 11, 19, 10, 0)

@@ -9,11 +9,11 @@ import pytest
 
 from domain.ports import ModelRequest, PromptMessage
 from tests.support.models import answer, asked
-from workers.flight_words import WHEN_OUT, WHERE_FROM, WHERE_TO, flight_arguments, spoken
 from workers.llm.offline import LABEL, OfflineModel
 from workers.llm.offline_intents import wishes_of
 from workers.tool_specs import TOOLS
 from workers.turns.plan import PLAN_SCHEMA, plan_from
+from workers.understanding.flight_words import WHEN_OUT, WHERE_FROM, WHERE_TO, flight_arguments, spoken
 
 pytestmark = pytest.mark.anyio
 

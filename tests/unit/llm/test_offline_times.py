@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.commands.phrase_tables import ENGLISH, RECURRING
 from workers.llm.offline_intents import wishes_of
-from workers.time_words import split_leading_when, split_when
+from workers.understanding.time_words import split_leading_when, split_when
 
 PHRASES = [*ENGLISH, *RECURRING]
 

@@ -9,7 +9,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from commands.phrase_words import UNIT_OF, Cursor, Unit, words
+from commands.phrases.words import UNIT_OF, Cursor, Unit, words
 
 _HALF = words("half halb halben halbe")
 _AND = ("and", "und")

@@ -16,16 +16,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from commands.deeds import phrases_of
-from commands.phrase_words import PHRASE_CHARACTERS_MAX, is_vocabulary
-from commands.phrases import When, resolve_phrase
+from commands.phrases.resolve import When, resolve_phrase
+from commands.phrases.words import PHRASE_CHARACTERS_MAX, is_vocabulary
 from commands.setting import Setting
 from domain.events import MessageReceived
 from domain.ports import ToolCall
 from domain.values import REDACTED
 from infra.telemetry import get_logger
-from workers.prompt_days import Scene
+from workers.prompts.days import Scene
 
-logger = get_logger("workers.dates")
+logger = get_logger("workers.understanding.dates")
 
 DEADLINE_SECONDS = 3.0  # the first call loads the library's languages
 LANGUAGES = ("en", "de", "es", "fr", "it", "pt", "nl")  # when the user's own is not among those that it knows

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 
 from domain.text import one_line
-from workers.intents import asked
-from workers.time_words import WHEN, pattern
+from workers.understanding.intents import asked
+from workers.understanding.time_words import WHEN, pattern
 
 ASKS = "To search for flights I still need to know "
 WHERE_TO = ASKS + "where you want to go. Which city or airport is it?"

@@ -23,7 +23,7 @@ LEASES_KEPT_SECONDS = 2.0 * AUDIO_AGE_SECONDS_MAX
 VIEW_LOOKS_MAX = 50
 VIEW_LOOK_SECONDS = 0.1
 
-logger = get_logger("workers.audio_sweep")
+logger = get_logger("workers.speech.audio_sweep")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ A rule that it has no words for is told as it is written, which is exact, if not
 
 from __future__ import annotations
 
-from commands.phrase_words import MONTHS, WEEKDAYS
+from commands.phrases.words import MONTHS, WEEKDAYS
 from domain.errors import Invalid
 from domain.recurrence import Rule, parse_rule
 

@@ -12,7 +12,9 @@ from typing import TypeVar
 from domain.brain import Brain
 from domain.events import Fact, MessageReceived, ReplyCompleted, ReplyFailed, ReplyStopped
 from domain.values import REDACTED, Manifest, ReplyRef
-from workers.days import (
+from workers.llm.tokens import estimate_tokens
+from workers.prompts.lines import earlier_line, items, plan_lines, section, topic_line
+from workers.understanding.days import (
     Days,
     agenda_lines,
     done_lines,
@@ -22,8 +24,6 @@ from workers.days import (
     name_of,
     trip_lines,
 )
-from workers.llm.tokens import estimate_tokens
-from workers.prompt_lines import earlier_line, items, plan_lines, section, topic_line
 
 EVENTS_TOLD_MAX = 60
 DONE_TOLD_MAX = 50

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from commands.phrase_words import WEEKDAYS
+from commands.phrases.words import WEEKDAYS
 from domain.brain import Brain
 from domain.events import (
     ActionCreated,
@@ -19,8 +19,8 @@ from domain.events import (
 )
 from domain.text import clean, one_line
 from domain.values import REDACTED, Json, Memory, Plan, Task
-from workers.days import local_now
-from workers.redaction import cut
+from workers.privacy.redaction import cut
+from workers.understanding.days import local_now
 
 PREFERENCES_MAX = 20
 PREFERENCE_CHARACTERS_MAX = 300

@@ -12,14 +12,14 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from commands.calendar_deeds import local_start
-from commands.phrase_words import WEEKDAYS
-from commands.phrases import resolve_phrase
+from commands.phrases.resolve import resolve_phrase
+from commands.phrases.words import WEEKDAYS
 from domain.brain import Brain, TaskState
 from domain.occurrences import Occurrence, instant_ms, occurrences
 from domain.text import one_line
 from domain.values import Task
-from workers.intents import Intent
-from workers.time_words import WHEN, pattern
+from workers.understanding.intents import Intent
+from workers.understanding.time_words import WHEN, pattern
 
 WEEK_DAYS = 7
 WORDS_CHARACTERS_MAX = 1_000  # of a message, looked at for a day

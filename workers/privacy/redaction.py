@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from workers.personal_data import KINDS, VALUE_CHARACTERS_MAX, Kind, find
+from workers.privacy.personal_data import KINDS, VALUE_CHARACTERS_MAX, Kind, find
 
 _PHONE_CHARACTERS = "0123456789 ()+-./"
 _PHONE_CHARACTERS_MAX = 40

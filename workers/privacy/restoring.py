@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import cast
 
 from domain.ports import ModelError, ModelEvent, TextDelta, ToolCall
-from workers.redaction import begun_at, restore, restore_in_json
+from workers.privacy.redaction import begun_at, restore, restore_in_json
 
 
 class Restorer:

@@ -22,7 +22,7 @@ AT_ONCE_MAX = 4  # a machine's own engine takes one after another anyway, and ea
 FAILED_SECONDS = 5.0
 DONE_SECONDS = 600.0  # the view lags a little behind: what is done must not be found in it and be done again
 
-logger = get_logger("workers.speech")
+logger = get_logger("workers.speech.worker")
 
 
 class Kind(Protocol):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from commands.phrase_days import Contradiction, DayReader, Days
-from commands.phrase_words import (
+from commands.phrases.days import Contradiction, DayReader, Days
+from commands.phrases.words import (
     ARTICLES,
     EVERY,
     LAST,

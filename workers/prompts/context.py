@@ -24,10 +24,10 @@ from domain.ports import EventLog
 from domain.values import REDACTED, ReplyRef
 from infra import codec
 from infra.keys import Keyring
-from workers.flight_words import spoken
-from workers.grounding import points_back
-from workers.intents import Asked, asked
-from workers.prompt_days import Scene
+from workers.prompts.days import Scene
+from workers.understanding.flight_words import spoken
+from workers.understanding.grounding import points_back
+from workers.understanding.intents import Asked, asked
 
 MESSAGES_ENOUGH = 4  # with so many before the question nothing else is looked for
 SCANNED_EVENTS_MAX = 500  # looked through for a conversation whose last messages the state has let go

@@ -26,14 +26,10 @@ from domain.events import (
 from domain.ports import ModelRequest, PromptMessage, ToolSpec
 from domain.text import clean
 from domain.values import REDACTED, Manifest
-from workers.days import (
-    Days,
-    local_now,
-)
-from workers.intents import Intent
 from workers.llm.tokens import MESSAGE_TOKENS, estimate_prompt_tokens, estimate_tokens
-from workers.phones import regions_of
-from workers.prompt_days import (
+from workers.privacy.phones import regions_of
+from workers.privacy.redaction import redact
+from workers.prompts.days import (
     EARLIER_RULE,
     EARLIER_TURNS_MAX,
     Scene,
@@ -43,7 +39,7 @@ from workers.prompt_days import (
     turn_of,
     with_days,
 )
-from workers.prompt_lines import (
+from workers.prompts.lines import (
     action_lines,
     earlier_line,
     memory_line,
@@ -54,7 +50,11 @@ from workers.prompt_lines import (
     task_line,
     text_of,
 )
-from workers.redaction import redact
+from workers.understanding.days import (
+    Days,
+    local_now,
+)
+from workers.understanding.intents import Intent
 
 TEMPLATE_VERSION = 3
 TEMPERATURE = 0.4

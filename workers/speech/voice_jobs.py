@@ -1,7 +1,7 @@
 """One recording: fetched where it is an address, transcribed, posted as a message, and gone.
 
 Whatever happens the job ends: with its message, or with a code that says why there is none. Who has it in hand, and
-how often, is workers/speech.py's business.
+how often, is workers/speech/worker.py's business.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ GONE = "audio_gone"
 # The address, or the way to it, may be better in a moment.
 FETCHED_AGAIN = frozenset({"timeout", "unreachable"})
 
-logger = get_logger("workers.voice_jobs")
+logger = get_logger("workers.speech.voice_jobs")
 ENDED = counter("microcos_voice_jobs", "Recordings that this worker ended, by outcome.", labels=("outcome",))
 
 

@@ -16,12 +16,12 @@ from infra.keys import Keyring
 from infra.queries import Queries
 from infra.telemetry import counter, get_logger, hashed
 from projections.voice_queries import Waiting, fetch_waiting_replies
-from workers.spoken_text import spoken_text
-from workers.voice_jobs import ATTEMPTS_MAX, RETRY_SECONDS, RETRY_SECONDS_MAX, insist
+from workers.speech.spoken_text import spoken_text
+from workers.speech.voice_jobs import ATTEMPTS_MAX, RETRY_SECONDS, RETRY_SECONDS_MAX, insist
 
 GIVEN_UP_SECONDS = 2.0 * AUDIO_AGE_SECONDS_MAX  # by then nobody waits for it any more
 
-logger = get_logger("workers.spoken_answers")
+logger = get_logger("workers.speech.spoken_answers")
 SPOKEN = counter("microcos_spoken_answers", "Answers that were to be read aloud, by outcome.", labels=("outcome",))
 
 

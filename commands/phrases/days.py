@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from commands.phrase_words import (
+from commands.phrases.words import (
     ARTICLES,
     EVERY,
     LAST,

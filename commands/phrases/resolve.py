@@ -13,11 +13,11 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from commands.due import YEAR_MAX, YEAR_MIN
-from commands.phrase_clock import PART_HOURS, Clock, Placed, place_clock, read_clock, read_part
-from commands.phrase_days import Contradiction, DayReader, Days, week_of
-from commands.phrase_rules import Repetition, read_repetition, series_of
-from commands.phrase_spans import Span, read_span
-from commands.phrase_words import Cursor, Part, tokens_of, words
+from commands.phrases.clock import PART_HOURS, Clock, Placed, place_clock, read_clock, read_part
+from commands.phrases.days import Contradiction, DayReader, Days, week_of
+from commands.phrases.rules import Repetition, read_repetition, series_of
+from commands.phrases.spans import Span, read_span
+from commands.phrases.words import Cursor, Part, tokens_of, words
 
 _START = words("starting beginning from ab starten")
 _UNTIL = words("until till through bis")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from workers.phones import Span, phone_spans
+from workers.privacy.phones import Span, phone_spans
 
 Kind = Literal["KEY", "PASSWORD", "EMAIL", "IBAN", "CARD", "SSN", "IP", "PHONE"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Literal
 
-from commands.phrase_words import GERMAN_WEEKDAYS, PART_OF, Cursor, Part, Token, words
+from commands.phrases.words import GERMAN_WEEKDAYS, PART_OF, Cursor, Part, Token, words
 
 # When a part of the day is named and no hour.
 PART_HOURS: dict[Part, int] = {"morning": 9, "afternoon": 15, "evening": 18, "night": 20}
