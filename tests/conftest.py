@@ -23,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=None, help="Runs the kill tests again as this seed has them.")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests share what they set up, and the kill tests one cluster: each group runs in one process."""
+    for item in items:
+        group = "chaos" if item.get_closest_marker("chaos") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def chaos_share(pytestconfig: pytest.Config) -> float:
     """What a kill test multiplies its counts by."""
