@@ -17,7 +17,7 @@ from domain.ports import ToolCall, ToolSpec
 from workers.llm.offline_days import event_wish
 from workers.understanding.flight_words import flight_arguments
 from workers.understanding.intents import wants_action
-from workers.understanding.time_words import WHEN, pattern, split_leading_when, split_when
+from workers.understanding.time_words import WHEN, Pattern, pattern, split_leading_when, split_when
 
 WISHES_MAX = limits.ACTIONS_PER_MESSAGE_MAX
 _THANKS_CHARACTERS_MAX = 60
@@ -218,7 +218,7 @@ _FINISHED = r"(?:complete|completed|finish|finished|done with|done:|close)"
 
 def _rule(
     text: str, make: Callable[[re.Match[str]], Wish | None]
-) -> tuple[re.Pattern[str], Callable[[re.Match[str]], Wish | None]]:
+) -> tuple[Pattern, Callable[[re.Match[str]], Wish | None]]:
     return pattern(_POLITE + text), make
 
 

@@ -6,14 +6,43 @@ The caller's code knows the user's clock and zone; here "tomorrow at 5" stays th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cached_property
 
 _TAIL_CHARACTERS_MAX = 120  # of a phrase at the end of a sentence
 
 
-def pattern(text: str) -> re.Pattern[str]:
+class Pattern:
+    """A pattern that is compiled when it is first used: each with a phrase of time in it takes 20 ms and more, which a
+    process that only just started has no time for, and most of them it may never use."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self._text, re.IGNORECASE | re.DOTALL)
+
+    def search(self, text: str, start: int = 0) -> re.Match[str] | None:
+        return self._compiled.search(text, start)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        return self._compiled.match(text)
+
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        return self._compiled.fullmatch(text)
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        return self._compiled.finditer(text)
+
+    def sub(self, replacement: str, text: str, count: int = 0) -> str:
+        return self._compiled.sub(replacement, text, count)
+
+
+def pattern(text: str) -> Pattern:
     """A space stands for blanks, ` ?` for blanks or none, a straight apostrophe for a curly one too."""
     blanks = text.replace(" ?", r"\s*").replace(" ", r"\s+")
-    return re.compile(blanks.replace("'", "['’]"), re.IGNORECASE | re.DOTALL)
+    return Pattern(blanks.replace("'", "['’]"))
 
 
 _PART = r"(?:morning|noon|afternoon|evening|night)\b"
