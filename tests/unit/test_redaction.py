@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.ports import ModelError, ModelEvent, ModelFinished, TextDelta, ToolCall
 from domain.values import ModelUsage
+from workers.privacy import redaction
 from workers.privacy.personal_data import KINDS
 from workers.privacy.redaction import begun_at, cut, hide, redact, restore, restore_in_json
 from workers.privacy.restoring import Restorer, restored
@@ -95,6 +96,24 @@ def test_a_value_reads_the_same_in_a_text_and_in_json(text: str, regions: tuple[
         assert msgspec.json.encode(value).decode() == f'"{value}"'
     arguments = msgspec.json.encode({"title": redaction.texts[0]}).decode()
     assert msgspec.json.decode(restore(arguments, redaction.placeholders)) == {"title": text}
+
+
+def test_a_text_that_was_seen_before_is_redacted_alike_and_each_country_for_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redaction, "_kept", {})
+    monkeypatch.setattr(redaction, "KEPT_TEXTS_MAX", 2)
+    texts = [
+        "Die Nummer im Büro: 030 1234567, bis um fünf.",
+        *(f"Write to {n}@x.org, please, and soon." for n in "abc"),
+    ]
+    for _ in range(3):
+        for text in texts:
+            assert redact([text], ("DE",)) == redact([text], ("DE",))
+            assert redact([text], ("DE",)).placeholders
+            assert len(redaction._kept) <= 2
+    assert redact(texts[:1], ("US",)).placeholders == {}
+    assert redact(texts[:1], ("DE",)).placeholders == {"[PHONE_1]": "030 1234567"}
 
 
 @pytest.mark.parametrize("value", VALUES)

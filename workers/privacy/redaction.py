@@ -7,12 +7,16 @@ for personal_data.py.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from workers.privacy.personal_data import KINDS, VALUE_CHARACTERS_MAX, Kind, find
+from workers.privacy.personal_data import KINDS, VALUE_CHARACTERS_MAX, Finding, Kind, find
+
+KEPT_TEXTS_MAX = 8_192
+KEPT_CHARACTERS_MIN = 32  # shorter ones are looked through in the time that a hash takes
 
 _PHONE_CHARACTERS = "0123456789 ()+-./"
 _PHONE_CHARACTERS_MAX = 40
@@ -28,6 +32,10 @@ _BEGUN = re.compile(
     rf"\[{_BLANKS}(?:(?:{_BEGINNINGS})?|(?:{_KINDS}){_JOINT}(?:\\{{1,2}}|(?:{_NUMBER}{_BLANKS})?))",
     re.IGNORECASE | re.ASCII,
 )
+
+
+# What `find` said of a text, by the text's SHA-256 and the regions: a pure function's answers. The oldest goes first.
+_kept: dict[tuple[bytes, tuple[str, ...]], tuple[Finding, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +64,26 @@ def redact(texts: Sequence[str], regions: Sequence[str] = ()) -> Redaction:
     redacted = []
     for text in texts:
         parts, last = [], 0
-        for finding in find(text, regions):
+        for finding in _found(text, tuple(regions)):
             value = text[finding.start : finding.end]
             if not _PLACEHOLDER.fullmatch(value):  # a password that is hidden already
                 parts += [text[last : finding.start], placeholder(finding.kind, value)]
                 last = finding.end
         redacted.append("".join([*parts, text[last:]]))
     return Redaction(tuple(redacted), {name: value for (_, value), name in given.items()})
+
+
+def _found(text: str, regions: tuple[str, ...]) -> Sequence[Finding]:
+    """As `find`. Prompts repeat the talk before them: where something was found in a text is kept, the text is not."""
+    if len(text) < KEPT_CHARACTERS_MIN:
+        return find(text, regions)
+    key = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), regions)
+    known = _kept.get(key)
+    if known is None:
+        if len(_kept) >= KEPT_TEXTS_MAX:
+            del _kept[next(iter(_kept))]
+        known = _kept[key] = tuple(find(text, regions))
+    return known
 
 
 def restore_in_json(text: str, placeholders: Mapping[str, str]) -> str:
