@@ -212,7 +212,8 @@ class Dev:
     async def _all_ready(self, children: list[Child]) -> None:
         for child in children:
             try:
-                await asyncio.wait_for(child.ready.wait(), START_SECONDS_MAX)
+                async with asyncio.timeout(START_SECONDS_MAX):
+                    await child.ready.wait()
             except TimeoutError:
                 raise EmbeddedError(f"{child.name} did not become ready in {START_SECONDS_MAX:.0f} s") from None
 

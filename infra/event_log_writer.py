@@ -189,7 +189,8 @@ class LogWriter:
             self._committed(last)
 
     async def _reconnect(self) -> AsyncConnection[Any]:
-        connection = await asyncio.wait_for(self._connect(), CONNECT_SECONDS)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            connection = await self._connect()
         binary_arrays.accept(connection)
         self._connection = connection
         return connection
@@ -205,7 +206,8 @@ class LogWriter:
     async def _probe(self, connection: AsyncConnection[Any], batch: list[Pending]) -> None:
         """The call is silent: a server that answers others is merely slow, any other one is gone."""
         try:
-            other = await asyncio.wait_for(self._connect(), CONNECT_SECONDS)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                other = await self._connect()
             await other.close()
         except STORE_FAILURES as error:
             if connection is self._connection:

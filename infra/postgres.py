@@ -6,6 +6,7 @@ its own, whatever the server's defaults are.
 
 from __future__ import annotations
 
+import asyncio
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,11 +35,19 @@ class Check:
 
 class Pool(AsyncConnectionPool[AsyncConnection[Any]]):
     """Gives out no connection that the server is known to have closed: a restart of it would else cost one failed
-    request for each connection. Looks at the socket only; the pool's own check asks the server each time."""
+    request for each connection. Looks at the socket only; the pool's own check asks the server each time.
+
+    And none to a task that was cancelled. The pool waits with `asyncio.wait_for`, which in Python 3.11 loses a
+    cancellation that comes in the moment in which the wait ends: a task that was told to end would never end."""
 
     async def getconn(self, timeout: float | None = None) -> AsyncConnection[Any]:
+        task = asyncio.current_task()
+        cancelled_before = task.cancelling() if task is not None else 0
         while True:
             connection = await super().getconn(timeout)
+            if task is not None and task.cancelling() > cancelled_before:
+                await self.putconn(connection)
+                raise asyncio.CancelledError
             if _is_open(connection):
                 return connection
             # Taken back it is found broken and replaced.

@@ -197,7 +197,8 @@ class Child:
         for number, seconds in self._program.stops[-1:] if at_once else self._program.stops:
             self._signal(number)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._ended.wait()
                 return
         await self._ended.wait()
 
@@ -212,7 +213,8 @@ class Child:
             self.restarts += 1
             with suppress(TimeoutError):
                 pause = RESTART_PAUSES_SECONDS[min(failures, len(RESTART_PAUSES_SECONDS) - 1)]
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
 
     async def _run_once(self) -> bool:
         """From start to end of one process; whether it was ready in between."""

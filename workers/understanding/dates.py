@@ -67,7 +67,8 @@ async def resolve(phrase: str, setting: Setting, language: str | None = None) ->
         _thread, read_elsewhere, phrase, setting.now, zone, setting.is_month_first, _languages(language)
     )
     try:
-        return await asyncio.wait_for(reading, DEADLINE_SECONDS)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await reading
     except TimeoutError:
         logger.warning("dates.too_slow", count=len(phrase))
         return None
