@@ -29,7 +29,7 @@ from domain.brain import Brain
 from domain.day_shapes import calendar_json
 from domain.errors import Invalid
 from domain.events import CalendarEventAdded, CalendarEventChanged, CalendarEventRemoved
-from domain.occurrences import later, local_time
+from domain.local_times import later, local_time
 from domain.values import Json
 from infra.ics import read_calendar_file
 from infra.keys import UserKeys

@@ -17,7 +17,6 @@ from api.answer_schemas import CompletionOut
 from api.request import Call, call_of
 from api.schemas import CompletionAction, CompletionIn
 from api.services import Services, json_response, services_of
-from commands.actions import RunAction
 from commands.arguments import NotUnderstood, read_arguments
 from commands.context import action_id
 from commands.deeds import read_call
@@ -137,15 +136,7 @@ async def _act(
         proposal = read_call(call, setting)
     except NotUnderstood as refusal:
         return {"action": call.name, "status": "refused", "reason": refusal.sentence}
-    command = RunAction(
-        reply_id=reply.ref.reply_id,
-        attempt=attempt,
-        kind=proposal.kind,
-        ordinal=ordinal,
-        payload=proposal.payload,
-        deed=proposal.deed,
-        waits=proposal.waits,
-    )
+    command = proposal.command(reply_id=reply.ref.reply_id, attempt=attempt, ordinal=ordinal)
     about = Request(causation_id=identity, correlation_id=message_id, origin="assistant")
     handled = await services.handler.handle(user_id, command, about)
     assert handled.outcome is not None  # it has no key, so no earlier one can be found in its place

@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-import httpx
 from litestar import Litestar, Request
 from litestar.exceptions import WebSocketDisconnect
 
-from api.auth import Authenticator, AuthError, Principal, authenticator_from_settings
+from api.auth import Authenticator, AuthError, Principal
 from api.body_gate import BodyGate, ClientGone, Receive
 from api.headers import Cors, complete, is_secure
 from api.problems import NOT_FOUND, Problem, Refused, method_not_allowed, problem_of
@@ -23,7 +22,6 @@ from api.request import Call, RequestIds, attach, call_of, idempotency_key_of, s
 from api.routing import Routes
 from domain.errors import Unavailable
 from domain.ports import Clock, NewId
-from infra.settings import Settings
 from infra.telemetry import get_logger
 
 INTERNAL_PATHS = frozenset({"/api/v1/complete-llm"})
@@ -295,28 +293,6 @@ class Edge:
         listed = complete(problem.header_list(body), extra, secure=False)
         await send({"type": "websocket.http.response.start", "status": problem.status, "headers": listed})
         await send({"type": "websocket.http.response.body", "body": body, "more_body": False})
-
-
-def edge_from_settings(
-    app: Litestar,
-    settings: Settings,
-    *,
-    clock: Clock,
-    new_id: NewId,
-    http: httpx.AsyncClient,
-    tickets: Tickets | None = None,
-    watch: Watch | None = None,
-) -> Edge:
-    """`http` fetches key sets; whoever made it closes it. Raises `SettingsError`."""
-    return Edge(
-        app,
-        authenticator_from_settings(settings, clock, http),
-        clock=clock,
-        new_id=new_id,
-        cors=Cors(settings.cors_origins),
-        tickets=tickets,
-        watch=watch,
-    )
 
 
 def _is_protected(path: str) -> bool:

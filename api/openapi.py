@@ -23,7 +23,6 @@ from litestar.types import ControllerRouterHandler
 from pydantic import BaseModel
 
 SCHEMA_PATH = "/schema"
-DOCUMENT_PATH = f"{SCHEMA_PATH}/openapi.json"
 _PROBLEM = "application/problem+json"
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "

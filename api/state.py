@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Request, Response, get
@@ -15,12 +15,12 @@ from api.request import call_of
 from api.services import User
 from api.views import Views
 from domain.errors import Invalid
+from domain.local_times import EPOCH
 from projections.reading import Fetched
 from projections.state_queries import fetch_changes, fetch_state, fetch_state_at, version_before
 
 MESSAGES_DEFAULT, MESSAGES_MAX = 50, 500
 CHANGES_DEFAULT = 500
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNIX_SECONDS_MIN = 10**9  # an integer from here on is a time and not a version
 DIGITS = re.compile(r"[0-9]{1,18}")
 # A plus that was not escaped arrives as a space; where an offset stands it can be nothing else.

@@ -23,7 +23,7 @@ from commands.handle import Answer, Outcome
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask
 from domain.errors import Invalid
 from domain.events import TaskCreated
-from domain.shapes import task_json
+from domain.shapes import task_state_json
 from domain.values import Task, TaskStatus
 from projections.reading import Fetched
 from projections.task_queries import TaskFilter, fetch_task, fetch_tasks
@@ -91,28 +91,17 @@ def _new_task(fields: TaskFields) -> Task:
 
 def created(outcome: Outcome) -> Answer:
     event = next(fact.event for fact in outcome.facts if isinstance(fact.event, TaskCreated))
-    return Answer(body=_task(outcome, event.task_id), status=201)
+    return Answer(body=task_state_json(event.task_id, outcome.after.tasks[event.task_id]), status=201)
 
 
 def changed(task_id: str) -> Callable[[Outcome], Answer]:
     def answer(outcome: Outcome) -> Answer:
-        if task_id not in outcome.after.tasks:
+        state = outcome.after.tasks.get(task_id)
+        if state is None:
             return Answer(body={"id": task_id, "deleted": True, "version": outcome.after.version})
-        return Answer(body=_task(outcome, task_id))
+        return Answer(body=task_state_json(task_id, state))
 
     return answer
-
-
-def _task(outcome: Outcome, task_id: str) -> dict[str, Any]:
-    state = outcome.after.tasks[task_id]
-    return task_json(
-        task_id,
-        state.task,
-        created_from=state.created_from,
-        created_at_ms=state.created_at_ms,
-        reminded_ms=state.reminded_ms,
-        version=state.version,
-    )
 
 
 @get(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
@@ -18,7 +16,8 @@ from api.views import Views
 from commands.handle import Answer, Outcome
 from commands.travel import SelectFlight
 from domain.day_shapes import steps_json
-from domain.shapes import task_json
+from domain.local_times import local_moment
+from domain.shapes import task_state_json
 from projections.reading import Fetched
 from projections.travel_queries import fetch_trips
 
@@ -34,7 +33,7 @@ async def list_suggestions(request: Request[Any, Any, Any]) -> Response[bytes]:
 
     async def fetch(views: Views, user: User) -> Fetched:
         brain = await views.side.states.load(user.user_id)
-        now = datetime.fromtimestamp(views.side.clock.user_now_ms() / 1000, ZoneInfo(brain.timezone))
+        now = local_moment(views.side.clock.user_now_ms(), brain.timezone)
         return await fetch_trips(views.reader, user.user_id, today=now.date().isoformat())
 
     return await answer_query(request, fetch, view="travel")
@@ -62,18 +61,7 @@ def _selected(workflow_id: str, flight_id: str) -> Callable[[Outcome], Answer]:
     def answer(outcome: Outcome) -> Answer:
         known = outcome.after.workflows[workflow_id]
         states = ((task_id, outcome.after.tasks.get(task_id)) for task_id in known.task_ids)
-        tasks = [
-            task_json(
-                task_id,
-                state.task,
-                created_from=state.created_from,
-                created_at_ms=state.created_at_ms,
-                reminded_ms=state.reminded_ms,
-                version=state.version,
-            )
-            for task_id, state in states
-            if state is not None
-        ]
+        tasks = [task_state_json(task_id, state) for task_id, state in states if state is not None]
         return Answer(
             body={
                 "status": "selected",

@@ -16,7 +16,8 @@ from commands.calendar import MoveOccurrence, RemoveCalendarEvent, SetCalendarEv
 from commands.calendar_times import moved_past_gap
 from commands.phrases.resolve import When, names_only_a_time
 from commands.setting import Setting
-from domain.occurrences import Occurrence, between, later, occurrences
+from domain.local_times import between, instant_ms, later, local_minute
+from domain.occurrences import Occurrence, occurrences
 from domain.text import clean, one_line
 from domain.values import Json
 
@@ -129,8 +130,7 @@ def _new_start(phrase: str, found: Occurrence, setting: Setting) -> str:
     if "T" in due:
         # The user speaks of their own clock, wherever the event was made.
         local = moved_past_gap(due, setting.brain.timezone)
-        moment = datetime.fromtimestamp(local.at_ms / 1000, ZoneInfo(zone))
-        return moment.strftime("%Y-%m-%dT%H:%M")
+        return local_minute(local.at_ms, zone)
     return due + found.start[10:] if "T" in found.start else due
 
 
@@ -168,9 +168,9 @@ class _Named:
 
 def find_event(text: str, setting: Setting) -> Occurrence:
     """The one that is meant, today or ahead. Raises `NotUnderstood`."""
-    zone = ZoneInfo(setting.brain.timezone)
+    zone = setting.brain.timezone
     midnight = setting.now.replace(hour=0, minute=0, second=0, microsecond=0)
-    from_ms = int(midnight.replace(tzinfo=zone).timestamp() * 1000)
+    from_ms = instant_ms(midnight.isoformat(), zone)
     entries = ((calendar_id, state.entry) for calendar_id, state in setting.brain.calendar.items())
     ahead = occurrences(entries, from_ms=from_ms, until_ms=from_ms + DAYS_AHEAD * 86_400_000, limit=FOUND_MAX)
     shown = one_line(text)
@@ -212,7 +212,7 @@ def _content(words: list[str]) -> frozenset[str]:
     return frozenset(word for each in words if (word := each.casefold()) and word not in _ANY_EVENT)
 
 
-def _fits(one: Occurrence, named: _Named, zone: ZoneInfo) -> bool:
+def _fits(one: Occurrence, named: _Named, zone: str) -> bool:
     local = local_start(one, zone)
     if (named.day and local[:10] != named.day) or (named.hour and local[11:] != named.hour):
         return False
@@ -220,16 +220,16 @@ def _fits(one: Occurrence, named: _Named, zone: ZoneInfo) -> bool:
     return all(word in title for word in named.words)
 
 
-def local_start(one: Occurrence, zone: ZoneInfo) -> str:
+def local_start(one: Occurrence, zone: str) -> str:
     """On the user's own clock; a whole day is a day anywhere."""
     if "T" not in one.start:
         return one.start
-    return datetime.fromtimestamp(one.starts_at_ms / 1000, zone).strftime("%Y-%m-%dT%H:%M")
+    return local_minute(one.starts_at_ms, zone)
 
 
-def _the_one(fitting: list[Occurrence], text: str, setting: Setting, zone: ZoneInfo) -> Occurrence:
+def _the_one(fitting: list[Occurrence], text: str, setting: Setting, zone: str) -> Occurrence:
     """The next one, unless others are as near. Raises `NotUnderstood`."""
-    now_ms = int(setting.now.replace(tzinfo=zone).timestamp() * 1000)
+    now_ms = int(setting.now.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
     coming = [one for one in fitting if one.ends_at_ms > now_ms] or fitting
     day = local_start(coming[0], zone)[:10]
     near = [one for one in coming if local_start(one, zone)[:10] == day]

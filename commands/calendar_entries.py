@@ -11,7 +11,8 @@ from commands.calendar_times import Placed, moved_past_gap, read_time
 from commands.preference_values import check_timezone
 from domain import limits
 from domain.errors import Invalid
-from domain.occurrences import between, last_start, later
+from domain.local_times import between, later
+from domain.occurrences import last_start
 from domain.values import CalendarEntry, Json
 
 USUAL_LENGTH = timedelta(hours=1)

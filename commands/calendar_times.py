@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from domain.errors import Invalid
-from domain.occurrences import instant_ms, local_text, local_time
+from domain.local_times import instant_ms, local_text, local_time
 
 YEAR_MIN, YEAR_MAX = 1900, 9990  # birthdays lie far back; every instant of them can be told in every zone
 

@@ -15,7 +15,7 @@ from commands.preference_values import check_timezone
 from domain import limits
 from domain.errors import Invalid
 from domain.foreign_calendar import ForeignEvent
-from domain.occurrences import later, local_text, local_time
+from domain.local_times import later, local_text, local_time
 from domain.text import clean, one_line
 from domain.values import CalendarEntry, MovedOccurrence
 
@@ -77,7 +77,7 @@ def _take_one(
     try:
         if taken.days_counted > DAYS_COUNTED_MAX and "COUNT" in (event.recurrence or ""):
             raise Invalid("The series of this file are too many and too long.", code="recurrence_too_long")
-        entry, looked = _entry(replace(event, uid=uid), altered, zone)
+        entry, looked = entry_of(replace(event, uid=uid), altered, zone)
     except Invalid as error:
         taken.skipped.append(Skipped(uid, error.code))
     else:
@@ -85,13 +85,9 @@ def _take_one(
         taken.days_counted += looked
 
 
-def entry_of(event: ForeignEvent, altered: Sequence[ForeignEvent], zone: str) -> CalendarEntry:
-    """`altered` are the occurrences of the series that another event stands for. Raises `Invalid`."""
-    return _entry(event, altered, zone)[0]
-
-
-def _entry(event: ForeignEvent, altered: Sequence[ForeignEvent], zone: str) -> tuple[CalendarEntry, int]:
-    """And how many days it took to count out its series."""
+def entry_of(event: ForeignEvent, altered: Sequence[ForeignEvent], zone: str) -> tuple[CalendarEntry, int]:
+    """The entry, and how many days it took to count out its series. `altered` are the occurrences of the series that
+    another event stands for. Raises `Invalid`."""
     zone = check_timezone(event.timezone or zone)
     start, end = _span(event, zone, keeps_hours=event.recurrence is not None)
     entry = CalendarEntry(

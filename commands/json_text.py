@@ -34,11 +34,6 @@ def readings(text: str) -> Iterator[str]:
         yield found
 
 
-def first_object(text: str) -> str | None:
-    """From the first opening brace to the one that closes it."""
-    return first_value(text, "{")
-
-
 def first_value(text: str, openings: str) -> str | None:
     """From the first of the opening brackets to the one that closes it; None where none does."""
     start = _first(text, openings)

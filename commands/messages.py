@@ -28,7 +28,7 @@ from domain.values import Channel, ModelUsage, ReplyRef
 class PostMessage:
     """`conversation_id` None means the main conversation; `conversation_ref` is its keyed hash, given in both cases.
 
-    `context_refs` are what `context_ids` may stand for: each id with the note ref that it would have.
+    `context_ids` are the ids that the client named, each with the note ref that it would have.
     """
 
     channel: Channel

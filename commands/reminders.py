@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import islice
-from zoneinfo import ZoneInfo
 
 from commands.context import CommandContext
 from commands.conversations import MAIN_CONVERSATION_ID
@@ -17,6 +16,7 @@ from domain import limits
 from domain.brain import Brain, TaskState
 from domain.errors import Conflict
 from domain.events import BrainEvent, ReminderFired, ReplyCompleted, ReplyStarted, ReplyText
+from domain.local_times import local_moment
 from domain.recurrence import YEARS_LOOKED_AT, named_days, parse_rule
 from domain.values import Json, ModelUsage, ReplyRef, Task
 
@@ -60,7 +60,7 @@ def _first_after(task: Task, after_ms: int) -> int | None:
     if task.due_at_ms > after_ms or task.recurrence is None or task.timezone is None:
         return task.due_at_ms if task.due_at_ms > after_ms else None
     time = task.due[10:]
-    for day in _days(task.recurrence, date.fromisoformat(task.due[:10]), _local(after_ms, task.timezone).date()):
+    for day in _days(task.recurrence, date.fromisoformat(task.due[:10]), local_moment(after_ms, task.timezone).date()):
         _, at_ms = resolve_due(day.isoformat() + time, task.timezone)
         if at_ms > after_ms:
             return at_ms
@@ -75,10 +75,6 @@ def _days(recurrence: str, first: date, near: date) -> Iterator[date]:
     if rule.count is not None:
         return islice(named_days(rule, first, since=first, until=until), rule.count)
     return named_days(rule, first, since=max(first, near - timedelta(days=1)), until=until)
-
-
-def _local(at_ms: int, zone: str) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(zone))
 
 
 # --- that ---------------------------------------------------------------------------------------------------------
@@ -131,7 +127,7 @@ def _answered(reply: ReplyRef, text: str) -> list[BrainEvent]:
 
 def _when(at_ms: int, zone: str, now_ms: int) -> str:
     """The hour on the user's clock, with its day when that is not today."""
-    due = _local(at_ms, zone)
-    if due.date() == _local(now_ms, zone).date():
+    due = local_moment(at_ms, zone)
+    if due.date() == local_moment(now_ms, zone).date():
         return due.strftime("%H:%M")
     return with_weekday(due.strftime("%Y-%m-%dT%H:%M"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from commands.actions import Deed
+from commands.actions import Deed, RunAction
 from commands.phrases.resolve import When, resolve_phrase, writes_month_first
 from domain.brain import Brain
+from domain.local_times import local_moment
 from domain.values import Json
 
 
@@ -21,6 +21,18 @@ class Proposal:
     payload: Mapping[str, Json]
     deed: Deed
     waits: bool = False
+
+    def command(self, *, reply_id: str, attempt: int, ordinal: int) -> RunAction:
+        """The command that does it, as the message's `ordinal`-th action of its kind."""
+        return RunAction(
+            reply_id=reply_id,
+            attempt=attempt,
+            kind=self.kind,
+            ordinal=ordinal,
+            payload=self.payload,
+            deed=self.deed,
+            waits=self.waits,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +59,7 @@ class Setting:
         language: str | None = None,
     ) -> Setting:
         """`now_ms` is what the user's "today" is read from; `language` is a tag, the message's."""
-        now = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(brain.timezone)).replace(tzinfo=None)
+        now = local_moment(now_ms, brain.timezone).replace(tzinfo=None)
         is_month_first = writes_month_first(language, brain.preference("locale"), brain.preference("language"))
         return cls(brain=brain, message_id=message_id, now=now, ref=ref, is_month_first=is_month_first)
 

@@ -7,8 +7,7 @@ after the gap, one that is repeated counts the first time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from commands.context import CommandContext
 from commands.due import resolve_due, with_weekday
@@ -18,6 +17,7 @@ from domain import limits
 from domain.brain import Brain
 from domain.errors import Conflict, TooMany
 from domain.events import BrainEvent, WishScheduled
+from domain.local_times import local_moment
 from domain.values import Json, Wish
 
 
@@ -48,7 +48,7 @@ def fire_wish(command: FireWish, brain: Brain, context: CommandContext) -> list[
         return [scheduled]
     if len(brain.queue) > limits.REPLIES_WAITING_MAX:
         raise TooMany("Too many messages wait for an answer.", code="replies_waiting", retry_after_seconds=5)
-    day = _local(command.at_ms, brain.timezone).date().isoformat()
+    day = local_moment(command.at_ms, brain.timezone).date().isoformat()
     text = f"Daily summary for {with_weekday(day)}"
     posted, _ = scheduled_message(text, command.conversation_ref, brain, context, intent="summary")
     return [*posted, scheduled]
@@ -71,13 +71,9 @@ def wishes_after(key: str, value: Json, brain: Brain, context: CommandContext) -
 
 def next_daily(hour: str, zone: str, after_ms: int) -> int:
     """The first instant after another at which a clock in `zone` shows `hour` (`HH:MM`), in Unix milliseconds."""
-    day = _local(after_ms, zone).date()
+    day = local_moment(after_ms, zone).date()
     while True:
         _, at_ms = resolve_due(f"{day.isoformat()}T{hour}", zone)
         if at_ms > after_ms:
             return at_ms
         day += timedelta(days=1)
-
-
-def _local(at_ms: int, zone: str) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(zone))

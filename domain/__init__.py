@@ -4,8 +4,8 @@
     brain.py    `Brain`, the folded state of one user
     evolve.py   `evolve(brain, fact)`: the state after one more fact
     values.py   the objects that events and state carry: tasks, memories, replies, usage
-    text.py     text as its reader sees it
-    frames.py   what a client sees: the shapes of objects and the frames of the stream
+    text.py     text as its reader sees it; local_times.py: instants as clocks on walls show them
+    shapes.py   objects as a client sees them; frames.py: the frames of the stream
     limits.py   every bound, with its unit and its reason
     errors.py   what may go wrong, as one tree
     ports.py    what the layers above expect of the outside world

@@ -24,8 +24,8 @@ from domain.events import (
     VoiceJobStarted,
     WishScheduled,
 )
-from domain.shapes import task_json, utc
-from domain.values import REDACTED, Json, Task
+from domain.shapes import task_event_json, utc
+from domain.values import REDACTED, Json
 
 CalendarChange = CalendarEventAdded | CalendarEventChanged | CalendarEventRemoved
 DueEvent = ReminderFired | WishScheduled | BudgetWarned
@@ -94,7 +94,7 @@ def _due_frame(event: DueEvent, fact: Fact) -> Named | None:
     match event:
         case ReminderFired():
             data: dict[str, Json] = {"taskId": event.task_id, "dueAt": utc(event.due_at_ms)}
-            data["task"] = None if event.content is REDACTED else _reminded_task(event, event.content, fact)
+            data["task"] = task_event_json(event, fact, version=fact.meta.end_version)
             if event.message_id is not None:
                 data["messageId"] = event.message_id
             return "reminder.due", data
@@ -102,17 +102,6 @@ def _due_frame(event: DueEvent, fact: Fact) -> Named | None:
             return None
         case BudgetWarned():
             return "limit.warning", {"budget": event.budget, "used": event.used, "limit": event.limit}
-
-
-def _reminded_task(event: ReminderFired, task: Task, fact: Fact) -> dict[str, Json]:
-    return task_json(
-        event.task_id,
-        task,
-        created_from=event.created_from,
-        created_at_ms=event.created_at_ms,
-        reminded_ms=event.due_at_ms,
-        version=fact.meta.end_version,
-    )
 
 
 def _travel_frame(event: TravelEvent, fact: Fact) -> Named | None:

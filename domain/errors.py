@@ -11,7 +11,8 @@
     ├── TooMany            a limit is reached; `retry_after_seconds`        429
     └── Unavailable        try again; the outcome may be unknown            503
 
-Programmer errors are assertions and are never caught.
+`EngineError` stands beside the tree: what it means to a user is for whoever asked the engine. Programmer errors are
+assertions and are never caught.
 """
 
 from __future__ import annotations
@@ -69,3 +70,15 @@ class StaleAttempt(Conflict):
     """A worker whose attempt is over tried to write: its lease passed to another, or the reply has ended."""
 
     code = "stale_attempt"
+
+
+class EngineError(Exception):
+    """A language model or a speech engine failed. `code` is stable, `detail` one line for an operator; `retryable` says
+    whether another try can help, `retry_after_seconds` when, where the engine said so."""
+
+    def __init__(self, code: str, detail: str, *, retryable: bool, retry_after_seconds: float | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.retryable = retryable
+        self.retry_after_seconds = retry_after_seconds

@@ -44,7 +44,7 @@ from domain.shapes import (
     note_json,
     reply_json,
     reply_status,
-    task_json,
+    task_event_json,
     user_message_json,
 )
 from domain.values import REDACTED, Json, ReplyRef
@@ -148,17 +148,6 @@ def _task_frame(
     why = cause(fact)
     if isinstance(event, TaskDeleted):
         return "task.deleted", {**why, "taskId": event.task_id}
-    created_at_ms = fact.meta.at_ms if isinstance(event, TaskCreated) else event.created_at_ms
-    task: Json = None
-    if event.content is not REDACTED:
-        task = task_json(
-            event.task_id,
-            event.content,
-            created_from=event.created_from,
-            created_at_ms=created_at_ms,
-            reminded_ms=None if isinstance(event, TaskCreated) else event.reminded_ms,
-            version=fact.meta.end_version,
-        )
     match event:
         case TaskCreated():
             name = "task.created"
@@ -166,6 +155,7 @@ def _task_frame(
             name = "task.completed"
         case TaskUpdated() | TaskReopened():
             name = "task.updated"
+    task = task_event_json(event, fact, version=fact.meta.end_version)
     return name, {**why, "taskId": event.task_id, "task": task}
 
 

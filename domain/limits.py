@@ -6,7 +6,6 @@ TITLE_CHARACTERS_MAX = 500
 TASK_NOTES_CHARACTERS_MAX = 8_000
 TAGS_MAX = 50
 TAG_CHARACTERS_MAX = 64
-CLIENT_ID_CHARACTERS_MAX = 64  # conversations, notes: `[A-Za-z0-9_-]{1,64}`
 CONTEXT_IDS_MAX = 100
 
 TASKS_OPEN_MAX = 1_000  # the state carries them all, and evolve copies it
@@ -39,7 +38,6 @@ CALENDAR_IMPORT_MAX = 2_000  # entries of one file or one sync, as they go into 
 CALENDAR_WINDOW_DAYS_MAX = 366  # of one query
 ATTENDEES_MAX = 100
 ATTENDEE_CHARACTERS_MAX = 320
-OCCURRENCES_MAX = 1_000  # of one query, whatever a hostile rule asks for
 TRIPS_MAX = 100
 WORKFLOWS_KEPT_MAX = 20
 OFFERS_KEPT_MAX = 12  # of one search, from the best down

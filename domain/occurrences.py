@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from heapq import merge
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from domain.local_times import EPOCH, between, instant_ms, later, local_text, local_time
 from domain.recurrence import Rule, last_day, named_days, parse_rule
 from domain.values import CalendarEntry
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAYS_COUNTED_MAX = 20_000  # that are looked at to count out a COUNT: 54 years of days
 ZONES_APART_DAYS = 2  # a local day and the UTC day of the same instant are never further apart
 
@@ -174,40 +174,6 @@ def _until_start(rule: Rule, until: date, entry: CalendarEntry) -> str:
         return f"{until.isoformat()}T23:59:59"
     moment = rule.until_time
     return local_text(moment if moment.tzinfo is None else moment.astimezone(ZoneInfo(entry.timezone)))
-
-
-# --- local times --------------------------------------------------------------------------------------------------
-
-
-def local_text(moment: datetime) -> str:
-    """Its wall time as entries have it: to the minute, with seconds where there are any."""
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds" if moment.second else "minutes")
-
-
-def instant_ms(local: str, timezone: str) -> int:
-    """Unix milliseconds of a wall time or of the beginning of a day. One that comes twice is its first; one that never
-    comes is as far behind the last that did as it says, which is after the gap."""
-    return int(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(timezone)).timestamp()) * 1000
-
-
-def local_time(at_ms: int, timezone: str) -> str:
-    """The wall time of an instant."""
-    return local_text((EPOCH + timedelta(milliseconds=at_ms)).astimezone(ZoneInfo(timezone)))
-
-
-def later(local: str, length: timedelta) -> str:
-    """A wall time or a day, so much later by the clock on the wall."""
-    moved = _wall(local) + length
-    return local_text(moved) if "T" in local else moved.date().isoformat()
-
-
-def between(start: str, end: str) -> timedelta:
-    """From one wall time or day to another, by the clock on the wall."""
-    return _wall(end) - _wall(start)
-
-
-def _wall(local: str) -> datetime:
-    return datetime.fromisoformat(local)
 
 
 def _day_of(at_ms: int) -> date:

@@ -7,9 +7,10 @@ Nothing here knows Postgres, NATS or HTTP.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from domain.errors import EngineError
 from domain.speech_ports import Audio as Audio
 from domain.speech_ports import SpeechError as SpeechError
 from domain.speech_ports import SpeechToText as SpeechToText
@@ -316,16 +317,9 @@ class JsonAnswer:
     usage: ModelUsage
 
 
-class ModelError(Exception):
-    """A model call failed. `code` is stable (`timeout`, `truncated`, `rate_limited`, `quota`, `context_too_long`,
-    `refused`, `unavailable`, `bad_answer`); `retryable` says whether another try can help."""
-
-    def __init__(self, code: str, detail: str, *, retryable: bool, retry_after_seconds: float | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.retryable = retryable
-        self.retry_after_seconds = retry_after_seconds
+class ModelError(EngineError):
+    """A model call failed. Codes: `timeout`, `truncated`, `rate_limited`, `quota`, `context_too_long`, `refused`,
+    `unavailable`, `bad_answer`."""
 
 
 class LanguageModel(Protocol):
@@ -351,11 +345,3 @@ class LanguageModel(Protocol):
         ...
 
     async def aclose(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Failpoint:
-    """A named place where a test may make I/O fail; see infra/failpoints.py."""
-
-    name: str
-    effects: tuple[str, ...] = field(default=("before", "after"))

@@ -8,21 +8,28 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import assert_never
 
+from domain.brain import TaskState
 from domain.events import (
     ActionCreated,
     ActionResolved,
     Fact,
     MessageReceived,
+    ReminderFired,
     ReplyCompleted,
     ReplyFailed,
     ReplyRequested,
     ReplyStarted,
     ReplyStopped,
     ReplyStopRequested,
+    TaskCompleted,
+    TaskCreated,
+    TaskReopened,
+    TaskUpdated,
 )
 from domain.values import REDACTED, Json, Memory, Task
 
 ReplyEnd = ReplyCompleted | ReplyFailed | ReplyStopped
+TaskShown = TaskCreated | TaskUpdated | TaskCompleted | TaskReopened | ReminderFired
 
 
 def utc(at_ms: int) -> str:
@@ -57,6 +64,39 @@ def task_json(
         "remindedAt": None if reminded_ms is None else utc(reminded_ms),
         "version": version,
     }
+
+
+def task_state_json(task_id: str, state: TaskState) -> dict[str, Json]:
+    """A task as the state has it."""
+    return task_json(
+        task_id,
+        state.task,
+        created_from=state.created_from,
+        created_at_ms=state.created_at_ms,
+        reminded_ms=state.reminded_ms,
+        version=state.version,
+    )
+
+
+def task_event_json(event: TaskShown, fact: Fact, *, version: int) -> dict[str, Json] | None:
+    """A task as `fact`, whose event it is, left it; None once its text is deleted for good."""
+    if event.content is REDACTED:
+        return None
+    match event:
+        case TaskCreated():
+            created_at_ms, reminded_ms = fact.meta.at_ms, None
+        case ReminderFired():
+            created_at_ms, reminded_ms = event.created_at_ms, event.due_at_ms
+        case _:
+            created_at_ms, reminded_ms = event.created_at_ms, event.reminded_ms
+    return task_json(
+        event.task_id,
+        event.content,
+        created_from=event.created_from,
+        created_at_ms=created_at_ms,
+        reminded_ms=reminded_ms,
+        version=version,
+    )
 
 
 def memory_json(memory_id: str, memory: Memory, *, pinned_at_ms: int, version: int) -> dict[str, Json]:

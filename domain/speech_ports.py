@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.errors import EngineError
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -27,20 +29,13 @@ class Audio:
     media_type: str
 
 
-class SpeechError(Exception):
-    """A speech engine failed. `code` is stable (`off`, `language`, `bad_audio`, `too_long`, `timeout`, `rate_limited`,
-    `quota`, `refused`, `unavailable`, `bad_answer`); `retryable` says whether another try can help."""
-
-    def __init__(self, code: str, detail: str, *, retryable: bool, retry_after_seconds: float | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.retryable = retryable
-        self.retry_after_seconds = retry_after_seconds
+class SpeechError(EngineError):
+    """A speech engine failed. Codes: `off`, `language`, `bad_audio`, `too_long`, `timeout`, `rate_limited`, `quota`,
+    `refused`, `unavailable`, `bad_answer`."""
 
 
 class SpeechToText(Protocol):
-    """Raises `SpeechError`. What the audio is was checked before (infra/audio.py); it is decoded here."""
+    """Raises `SpeechError`. What the audio is was checked before (infra/audio); it is decoded here."""
 
     @property
     def name(self) -> str: ...

@@ -1,16 +1,16 @@
 """Trips in values: places, what is looked for, what is offered, what the traveller wishes. Frozen, JSON-friendly.
 
-Standard library only. Local times are wall time, `YYYY-MM-DDTHH:MM`, beside the IANA zone of their airport; instants
-are Unix milliseconds. Must not know where offers come from or how they are ranked.
+Local times are wall time, `YYYY-MM-DDTHH:MM`, beside the IANA zone of their airport; instants are Unix milliseconds.
+Must not know where offers come from or how they are ranked.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
-from zoneinfo import ZoneInfo
+
+from domain.local_times import instant_ms
 
 Cabin = Literal["economy", "premium_economy", "business", "first"]
 
@@ -155,15 +155,3 @@ class RankedOffer:
     offer: Offer
     score: float
     reasoning: str
-
-
-def instant_ms(local: str, timezone: str) -> int:
-    """Unix milliseconds of a wall time. One that happens twice is its first, one that never happens as before the
-    clocks went forward."""
-    return int(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(timezone)).timestamp()) * 1000
-
-
-def local_time(at_ms: int, timezone: str) -> str:
-    """The wall time of an instant, to the minute."""
-    moment = datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(ZoneInfo(timezone))
-    return moment.replace(tzinfo=None).isoformat(timespec="minutes")

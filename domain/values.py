@@ -26,7 +26,6 @@ REDACTED = Redacted.REDACTED
 
 Origin = Literal["user", "assistant", "schedule", "system"]
 Channel = Literal["chat", "voice", "command"]
-ReplyStatus = Literal["queued", "streaming", "completed", "failed", "stopped"]
 ActionStatus = Literal["proposed", "committed", "refused", "undone"]
 TaskStatus = Literal["open", "done"]
 MemoryType = Literal["fact", "preference", "tag"]

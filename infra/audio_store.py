@@ -27,7 +27,6 @@ from infra.local_keys import private_folder
 from infra.settings import Settings
 
 AUDIO_AGE_SECONDS_MAX = 3_600
-SWEEP_EVERY_SECONDS = 3_600
 FILE_NAME = "audio.sealed"
 
 

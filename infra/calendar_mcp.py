@@ -1,38 +1,29 @@
 """Google's calendar over MCP, as `@cocal/google-calendar-mcp` tells it: `domain.foreign_calendar.CalendarReader`.
 
 A session is opened for each look and closed after it: looks are minutes apart, and a server that hangs is a server that
-is started anew. Only ever calls `list-events`. `mcp` is imported only when a session opens.
+is started anew. Only ever calls `list-events`. How the server is reached: infra/tool_servers.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import shlex
-import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import Any, Protocol
 
 import msgspec
 
 from domain.foreign_calendar import CalendarAway, CalendarPage, ForeignEvent
-from infra.embedded.launch import command
+from infra.tool_servers import STDIO, over_http, over_stdio, program_of
 
-if TYPE_CHECKING:
-    from mcp.client.client import Client
-
-STDIO = "stdio:"
 TOOL = "list-events"
 CALENDAR = "primary"
 # Google gives so many at once, and this server neither asks for more nor says that there are.
 EVENTS_AT_ONCE = 250
 SLICE_MIN_MS = 86_400_000
 RESULT_BYTES_MAX = 8_388_608
-
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
+LOOK_SECONDS_MAX = 60.0
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -83,7 +74,7 @@ Open = Callable[[], AbstractAsyncContextManager[Caller]]
 class McpCalendar:
     """`timeout_seconds` is for one look, with all that it takes."""
 
-    def __init__(self, open_session: Open, *, timeout_seconds: float = 60.0) -> None:
+    def __init__(self, open_session: Open, *, timeout_seconds: float = LOOK_SECONDS_MAX) -> None:
         self._open = open_session
         self._timeout_seconds = timeout_seconds
 
@@ -140,9 +131,10 @@ async def _list(session: Caller, from_ms: int, until_ms: int) -> Listed | Calend
         return CalendarAway("refused")
     text = next((block.text for block in result.content if block.type == "text"), "")
     try:
-        if len(text) > RESULT_BYTES_MAX:
+        told = text.encode()
+        if len(told) > RESULT_BYTES_MAX:
             raise msgspec.DecodeError("too large")
-        return msgspec.json.decode(text, type=Listed)
+        return msgspec.json.decode(told, type=Listed)
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
         return CalendarAway("bad_answer")
 
@@ -193,44 +185,6 @@ def _uid_of(raw: msgspec.Raw) -> str | None:
 
 def calendar_of(target: str) -> McpCalendar:
     """`stdio:NAME=value … command argument …`, quoted as in a shell, or a URL. Raises `ValueError` for neither."""
-    return McpCalendar(over_stdio(target.removeprefix(STDIO)) if target.startswith(STDIO) else _over_http(target))
-
-
-def over_stdio(line: str) -> Callable[[], AbstractAsyncContextManager[Client]]:
-    """The program gets PATH, HOME and the like and its own variables; what it writes to stderr, which may quote
-    somebody's calendar, is dropped. It does not outlive this process."""
-    words = shlex.split(line)
-    variables: dict[str, str] = {}
-    while words and _ASSIGNMENT.match(words[0]):
-        name, _, value = words.pop(0).partition("=")
-        variables[name] = value
-    if not words:
-        raise ValueError("no command")
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Client]:
-        from mcp.client.client import Client
-        from mcp.client.stdio import StdioServerParameters, stdio_client
-
-        first, *rest = command(words, parent=os.getpid(), stop_signal=signal.SIGKILL)
-        parameters = StdioServerParameters(command=first, args=rest, env=variables)
-        with _nowhere() as dropped:
-            async with Client(stdio_client(parameters, errlog=dropped), cache=None) as client:
-                yield client
-
-    return opened
-
-
-def _nowhere() -> TextIO:
-    return open(os.devnull, "w")
-
-
-def _over_http(url: str) -> Callable[[], AbstractAsyncContextManager[Client]]:
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Client]:
-        from mcp.client.client import Client
-
-        async with Client(url, cache=None) as client:
-            yield client
-
-    return opened
+    if target.startswith(STDIO):
+        return McpCalendar(over_stdio(program_of(target)))
+    return McpCalendar(over_http(target, timeout_seconds=LOOK_SECONDS_MAX, result_bytes_max=RESULT_BYTES_MAX))

@@ -181,7 +181,7 @@ def open(stored: StoredEvent, keys: OpenedKeys) -> Fact:
     kind = _KINDS[stored.name]
     given = msgspec.structs.asdict(clear.data)
     if kind.content is not None:
-        given["content"] = _open_content(kind, stored.user_id, stored.version, clear, keys)
+        given["content"] = _open_content(kind, stored, clear, keys)
     return Fact(version=stored.version, event=kind.event.cls(**given), meta=clear.meta())
 
 
@@ -195,16 +195,6 @@ def peek(stored: StoredEvent) -> Clear:
     if clear.schema != kind.event.schema:
         return _peek_old(kind, stored)
     return clear
-
-
-def open_payload(
-    user_id: str, name: str, version: int, key_id: str | None, sealed: bytes | None, keys: OpenedKeys, *, schema: int
-) -> Any:
-    """The content of an event from the columns that a view keeps of it, or `REDACTED`. Raises as `open` does."""
-    kind = _kind(name)
-    if kind.content is None:
-        raise CorruptEvent(f"{name} has no content to open")
-    return _decode_content(kind, user_id, version, key_id, sealed, keys, schema)
 
 
 def seal_entry(data: bytes, aad: str | bytes, key_id: str, keys: OpenedKeys) -> bytes:
@@ -252,29 +242,24 @@ def _upcasters(kind: _Kind, schema: int) -> list[Upcaster]:
         raise CorruptEvent(f"no upcaster for {error.args[0]}") from None
 
 
-def _open_content(kind: _Kind, user_id: str, version: int, clear: Clear, keys: OpenedKeys) -> Any:
-    return _decode_content(kind, user_id, version, clear.key_id, clear.sealed, keys, clear.schema)
-
-
-def _decode_content(
-    kind: _Kind, user_id: str, version: int, key_id: str | None, sealed: bytes | None, keys: OpenedKeys, schema: int
-) -> Any:
-    if key_id is None:
+def _open_content(kind: _Kind, stored: StoredEvent, clear: Clear, keys: OpenedKeys) -> Any:
+    user_id, version = stored.user_id, stored.version
+    if clear.key_id is None:
         raise CorruptEvent(f"{kind.name} at {user_id} version {version} names no key")
-    if sealed is None:
+    if clear.sealed is None:
         # It was written when its key was gone already; otherwise somebody cut the text out.
-        if keys.cipher(key_id) is None:
+        if keys.cipher(clear.key_id) is None:
             return REDACTED
         raise CorruptEvent(f"{kind.name} at {user_id} version {version} has lost its sealed part")
-    plain = _decrypt(sealed, _place(user_id, kind.name, version), key_id, keys)
+    plain = _decrypt(clear.sealed, _place(user_id, kind.name, version), clear.key_id, keys)
     if plain is REDACTED:
         return REDACTED
     assert kind.content is not None
     try:
-        if schema == kind.event.schema:
+        if clear.schema == kind.event.schema:
             return kind.content.decode(plain)
         content = msgspec.json.decode(plain)
-        for upcaster in _upcasters(kind, schema):
+        for upcaster in _upcasters(kind, clear.schema):
             content = upcaster.content(content)
         return msgspec.convert(content, kind.content_type)
     except msgspec.DecodeError:

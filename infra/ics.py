@@ -207,7 +207,9 @@ def _uid(component: Any) -> str:
     if 0 < len(uid) <= UID_CHARACTERS_MAX:
         return uid
     said = uid or "\n".join(_text(component, name) or "" for name in ("SUMMARY", "DESCRIPTION", "LOCATION"))
-    begins = "" if uid else str(getattr(component.get("DTSTART"), "dt", ""))
+    start = component.get("DTSTART")
+    # One that is no time is a text, and raises when it is asked for its time.
+    begins = "" if uid else str(start if isinstance(start, str) else getattr(start, "dt", ""))
     return f"unnamed-{hashlib.sha256((begins + said).encode()).hexdigest()[:32]}"
 
 

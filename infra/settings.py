@@ -196,6 +196,13 @@ class Settings:
         """Unix milliseconds of `now`, or None when it is unset."""
         return _iso_ms(self.now) if self.now else None
 
+    def ascii_key(self, name: str) -> str:
+        """The key in setting `name`, which goes into an HTTP header. Raises `SettingsError`."""
+        key: str = getattr(self, name)
+        if not key.isascii():
+            raise SettingsError(f"{PREFIX}{name.upper()}: a key is made of ASCII characters.")
+        return key
+
     def auth_pem_text(self) -> str:
         """The PEM text itself, read from the file where `auth_pem` names one."""
         if not self.auth_pem or "-----BEGIN" in self.auth_pem:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.event_groups import DAY, DUE, TRAVEL, VOICE
+from projections.event_groups import DAY, DUE, SPINE, TRAVEL, VOICE
 from projections.view import Change, Column, Handler, Key, Patch, Remove, Seen, Table, Upsert, View
 
 # `version`, `name`, `state`: the event it is rendered from.
@@ -65,17 +65,5 @@ CALENDAR = View(
     version=1,
     tables=(ROWS,),
     handlers=_HANDLERS,
-    ignores=frozenset(
-        {
-            *("ConversationStarted", "ConversationRenamed", "ConversationArchived", "ConversationRestored"),
-            *("ConversationDeleted", "SessionOpened", "SessionClosed", "MessageReceived", "ReplyRequested"),
-            *("ReplyStarted", "ReplyStopRequested", "ReplyCompleted", "ReplyFailed", "ReplyStopped"),
-            *("ActionCreated", "ActionResolved", "TaskCreated", "TaskUpdated", "TaskCompleted", "TaskReopened"),
-            *("TaskDeleted", "MemoryPinned", "MemoryForgotten", "NoteAdded", "NoteDeleted", "PreferenceSet"),
-        }
-    )
-    | DAY
-    | DUE
-    | VOICE
-    | (TRAVEL - _HANDLERS.keys()),
+    ignores=SPINE | DAY | DUE | VOICE | (TRAVEL - _HANDLERS.keys()),
 )

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from domain.day_shapes import calendar_json, occurrence_json
 from domain.events import CalendarEventAdded, CalendarEventChanged, Fact
 from domain.occurrences import occurrences
-from domain.ports import StoredEvent
 from domain.values import REDACTED, CalendarEntry, Json
 from projections.reading import Fetched, Reader, decode_cursor, encode_cursor, mark_of
 
@@ -50,8 +49,7 @@ async def fetch_occurrences(
     rows = await reader.queries.fetch(ALL, {"user": user_id})
     mark = mark_of("calendar", rows[0] if rows else None)
     kept = [row for row in rows if row[2] is not None]
-    stored = [StoredEvent(0, user_id, row[4], row[5], bytes(row[6])) for row in kept]
-    facts = await reader.open_rows(user_id, stored)
+    facts = await reader.open_rows(user_id, [row[4:7] for row in kept])
     opened = {
         row[2]: _Row(row[3], row[7], fact, fact.event.content)
         for row, fact in zip(kept, facts, strict=True)
@@ -66,7 +64,7 @@ async def fetch_calendar_page(
 ) -> tuple[list[tuple[str, Fact]], str | None]:
     """Some events with their ids, in the order of these, and the id to go on after; None at the end."""
     rows = await reader.queries.fetch(PAGE, {"user": user_id, "after": after, "limit": limit})
-    facts = await reader.open_rows(user_id, [StoredEvent(0, user_id, row[1], row[2], bytes(row[3])) for row in rows])
+    facts = await reader.open_rows(user_id, [row[1:4] for row in rows])
     page = [(str(row[0]), fact) for row, fact in zip(rows, facts, strict=True)]
     return page, page[-1][0] if len(page) == limit else None
 

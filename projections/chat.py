@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.event_groups import LATER
+from projections.event_groups import KEPT, LATER, SESSIONS, TASKS
 from projections.view import Change, Column, Index, Insert, Key, Patch, Seen, Sweep, Table, View
 
 # `last_version` is the place of the newest message in the stream: the list is in that order.
@@ -168,11 +168,5 @@ CHAT = View(
         "ActionCreated": _action_created,
         "ActionResolved": _action_resolved,
     },
-    ignores=frozenset(
-        {
-            *("SessionOpened", "SessionClosed", "TaskCreated", "TaskUpdated", "TaskCompleted", "TaskReopened"),
-            *("TaskDeleted", "MemoryPinned", "MemoryForgotten", "NoteAdded", "NoteDeleted", "PreferenceSet"),
-        }
-    )
-    | LATER,
+    ignores=SESSIONS | TASKS | KEPT | LATER,
 )

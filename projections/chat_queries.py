@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.errors import NotFound
-from domain.ports import StoredEvent
 from domain.shapes import utc
 from domain.values import Json
 from infra.queries import Row
@@ -58,10 +57,9 @@ async def fetch_conversations(
 
 
 async def _conversations(reader: Reader, user_id: str, rows: Sequence[Row]) -> list[Json]:
-    stored = [StoredEvent(0, user_id, row[8], row[9], bytes(row[10])) for row in rows]
     titled = [row for row in rows if row[11] is not None]
-    titles = [StoredEvent(0, user_id, row[11], "ConversationRenamed", bytes(row[12])) for row in titled]
-    facts = await reader.open_rows(user_id, [*stored, *titles])
+    titles = [(row[11], "ConversationRenamed", row[12]) for row in titled]
+    facts = await reader.open_rows(user_id, [*(row[8:11] for row in rows), *titles])
     title_of = {row[2]: fact for row, fact in zip(titled, facts[len(rows) :], strict=True)}
     shapes: list[Json] = []
     for row, fact in zip(rows, facts, strict=False):
@@ -94,8 +92,7 @@ async def fetch_messages(
 
 
 async def _messages(reader: Reader, user_id: str, page: Sequence[Row], actions: Sequence[Row]) -> list[Json]:
-    stored = [StoredEvent(0, user_id, row[5], row[6], bytes(row[7])) for row in (*page, *actions)]
-    facts = await reader.open_rows(user_id, stored)
+    facts = await reader.open_rows(user_id, [row[5:8] for row in (*page, *actions)])
     of_reply: dict[str, list[Shown]] = {}
     for row, fact in zip(actions, facts[len(page) :], strict=True):
         of_reply.setdefault(row[1], []).append(Shown(row[1], row[3], fact))

@@ -159,7 +159,7 @@ class Exporter:
         after = 0
         while after < head:
             rows: list[StoredEvent] = await self.log.read_stream(self.user_id, after=after, until=head, limit=PAGE_ROWS)
-            facts = await self.reader.open_rows(self.user_id, rows)
+            facts = await self.reader.keyring.open_events(self.user_id, rows)
             await self._check()
             yield _lines([event_json(fact) for fact in facts])
             after = rows[-1].version

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -34,9 +35,11 @@ class Reader:
     queries: Queries
     keyring: Keyring
 
-    async def open_rows(self, user_id: str, rows: Sequence[StoredEvent]) -> list[Fact]:
-        """The events that rows keep, opened with their owner's keys."""
-        return await self.keyring.open_events(user_id, rows) if rows else []
+    async def open_rows(self, user_id: str, rows: Iterable[Sequence[Any]]) -> list[Fact]:
+        """The events that rows keep as (version, name, state), opened with their owner's keys."""
+        # Of its place in the log a row says nothing, and nobody asks for it.
+        stored = [StoredEvent(0, user_id, version, name, bytes(state)) for version, name, state in rows]
+        return await self.keyring.open_events(user_id, stored) if stored else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from domain.events import (
     NoteAdded,
     PlanSet,
 )
-from domain.ports import StoredEvent
 from domain.shapes import utc
 from domain.text_search import Wanted
 from domain.values import REDACTED, Json
@@ -104,8 +103,7 @@ async def _chunk(connection: AsyncConnection[Row], user_id: str, place: tuple[in
 
 async def _matches(reader: Reader, user_id: str, wanted: Wanted, rows: Sequence[Row]) -> list[dict[str, Json] | None]:
     """One for each row, None where it does not match."""
-    stored = [StoredEvent(0, user_id, row[3], row[4], bytes(row[5])) for row in rows]
-    facts = await reader.open_rows(user_id, stored)
+    facts = await reader.open_rows(user_id, [row[3:6] for row in rows])
     # Looking through texts is work for the processor: others are served meanwhile.
     return await asyncio.to_thread(_look, wanted, rows, facts)
 

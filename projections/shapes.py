@@ -1,4 +1,4 @@
-"""Rows of views to the JSON that clients see. The shapes themselves are in domain/frames.py."""
+"""Rows of views to the JSON that clients see. The shapes themselves are in domain/shapes.py."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from domain.shapes import (
     memory_json,
     note_json,
     reply_json,
-    task_json,
+    task_event_json,
     user_message_json,
 )
 from domain.values import REDACTED, Json, Task
@@ -77,29 +77,9 @@ def task_of(task: Shown) -> Task | None:
 
 
 def task_shape(task: Shown) -> dict[str, Json]:
-    event, content = task.fact.event, task_of(task)
+    event = task.fact.event
     assert isinstance(event, TASK_EVENTS)
-    if content is None:
-        return _redacted(task)
-    created_at_ms = task.fact.meta.at_ms if isinstance(event, TaskCreated) else event.created_at_ms
-    return task_json(
-        task.id,
-        content,
-        created_from=event.created_from,
-        created_at_ms=created_at_ms,
-        reminded_ms=_reminded_ms(event),
-        version=task.version,
-    )
-
-
-def _reminded_ms(event: TaskCreated | TaskUpdated | TaskCompleted | TaskReopened | ReminderFired) -> int | None:
-    match event:
-        case TaskCreated():
-            return None
-        case ReminderFired():
-            return event.due_at_ms
-        case _:
-            return event.reminded_ms
+    return task_event_json(event, task.fact, version=task.version) or _redacted(task)
 
 
 def memory_shape(memory: Shown) -> dict[str, Json]:

@@ -284,17 +284,11 @@ def _as_shown(tables: MemoryTables, limit: int) -> list[ObjectRow]:
 
 async def _open(reader: Reader, user_id: str, rows: Iterable[ObjectRow]) -> _Objects:
     ordered = sorted(rows, key=lambda row: row.ord)
-    stored = [
-        StoredEvent(0, user_id, row.version, row.name, row.state)
-        for row in ordered
-        if row.version is not None and row.name is not None and row.state is not None
-    ]
+    kept = [(row.version, row.name, row.state) for row in ordered if row.state is not None]
     titles = [
-        StoredEvent(0, user_id, row.title_version, "ConversationRenamed", row.title_state)
-        for row in ordered
-        if row.title_version is not None and row.title_state is not None
+        (row.title_version, "ConversationRenamed", row.title_state) for row in ordered if row.title_state is not None
     ]
-    facts = await reader.open_rows(user_id, [*stored, *titles])
+    facts = await reader.open_rows(user_id, [*kept, *titles])
     return _Objects(ordered, {fact.version: fact for fact in facts})
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import NotFound
-from domain.ports import StoredEvent
 from domain.values import Json, Task, TaskStatus
 from infra.queries import Row
 from projections.reading import Fetched, Reader, decode_cursor, encode_cursor, mark_of
@@ -100,6 +99,5 @@ async def fetch_task(reader: Reader, user_id: str, task_id: str) -> Fetched:
 
 async def _open(reader: Reader, user_id: str, rows: Sequence[Row]) -> list[tuple[Row, Shown]]:
     kept = [row for row in rows if row[2] is not None]
-    stored = [StoredEvent(0, user_id, row[5], row[6], bytes(row[7])) for row in kept]
-    facts = await reader.open_rows(user_id, stored)
+    facts = await reader.open_rows(user_id, [row[5:8] for row in kept])
     return [(row, Shown(row[2], row[4], fact)) for row, fact in zip(kept, facts, strict=True)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from projections.event_groups import LATER, REMINDERS, WISHES
+from projections.event_groups import ACTIONS, CONVERSATIONS, KEPT, LATER, MESSAGES, REMINDERS, REPLIES, SESSIONS, WISHES
 from projections.view import Change, Column, Index, Insert, Key, Patch, Remove, Seen, Table, Upsert, View
 
 # `ord` is the place in the stream at which the task got its status.
@@ -101,14 +101,5 @@ TASKS = View(
         "ReminderFired": _updated,
         "WishScheduled": _wish_scheduled,
     },
-    ignores=frozenset(
-        {
-            *("ConversationStarted", "ConversationRenamed", "ConversationArchived", "ConversationRestored"),
-            *("ConversationDeleted", "SessionOpened", "SessionClosed", "MessageReceived", "ReplyRequested"),
-            *("ReplyStarted", "ReplyStopRequested", "ReplyCompleted", "ReplyFailed", "ReplyStopped"),
-            *("ActionCreated", "ActionResolved", "MemoryPinned", "MemoryForgotten", "NoteAdded", "NoteDeleted"),
-            "PreferenceSet",
-        }
-    )
-    | (LATER - REMINDERS - WISHES),
+    ignores=CONVERSATIONS | SESSIONS | MESSAGES | REPLIES | ACTIONS | KEPT | (LATER - REMINDERS - WISHES),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.values import BookingStep
-from projections.event_groups import CALENDAR, DAY, DUE, TRAVEL, VOICE
+from projections.event_groups import CALENDAR, DAY, DUE, SPINE, TRAVEL, VOICE
 from projections.view import Change, Column, Handler, Key, Patch, Remove, Seen, Table, Upsert, View
 
 # `version`, `name`, `state`: the event it is rendered from.
@@ -87,18 +87,5 @@ TRAVEL_VIEW = View(
     version=1,
     tables=(TRIPS, FLIGHTS),
     handlers=_HANDLERS,
-    ignores=frozenset(
-        {
-            *("ConversationStarted", "ConversationRenamed", "ConversationArchived", "ConversationRestored"),
-            *("ConversationDeleted", "SessionOpened", "SessionClosed", "MessageReceived", "ReplyRequested"),
-            *("ReplyStarted", "ReplyStopRequested", "ReplyCompleted", "ReplyFailed", "ReplyStopped"),
-            *("ActionCreated", "ActionResolved", "TaskCreated", "TaskUpdated", "TaskCompleted", "TaskReopened"),
-            *("TaskDeleted", "MemoryPinned", "MemoryForgotten", "NoteAdded", "NoteDeleted", "PreferenceSet"),
-        }
-    )
-    | DAY
-    | CALENDAR
-    | DUE
-    | VOICE
-    | (TRAVEL - _HANDLERS.keys()),
+    ignores=SPINE | DAY | CALENDAR | DUE | VOICE | (TRAVEL - _HANDLERS.keys()),
 )

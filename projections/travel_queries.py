@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from domain.day_shapes import trip_json
 from domain.events import FlightSelected, FlightsFound, FoundFlights, TripDetected
-from domain.ports import StoredEvent
 from domain.travel import Offer, Trip
 from domain.values import REDACTED, BookingStep, Json, StepStatus
 from infra.queries import Row
@@ -62,14 +61,11 @@ async def _trip(reader: Reader, user_id: str, row: Row, today: str) -> dict[str,
 
 
 async def _opened(reader: Reader, user_id: str, row: Row) -> tuple[Trip | None, FoundFlights | None, Offer | None]:
-    stored = []
-    for version, name, state in (row[5:8], row[9:12], (row[12], _SELECTED, row[13])):
-        if version is not None:
-            stored.append(StoredEvent(0, user_id, version, name, bytes(state)))
+    kept = [part for part in (row[5:8], row[9:12], (row[12], _SELECTED, row[13])) if part[0] is not None]
     trip: Trip | None = None
     found: FoundFlights | None = None
     selected: Offer | None = None
-    for fact in await reader.open_rows(user_id, stored):
+    for fact in await reader.open_rows(user_id, kept):
         event = fact.event
         if isinstance(event, TripDetected) and event.content is not REDACTED:
             trip = event.content

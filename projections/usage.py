@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.limits import DAY_MS
-from projections.event_groups import LATER
+from projections.event_groups import ACTIONS, CONVERSATIONS, KEPT, LATER, SESSIONS, TASKS
 from projections.view import Change, Column, Seen, Table, Upsert, View
 
 COUNTERS = (
@@ -74,13 +74,11 @@ USAGE = View(
         "ReplyStopped": _reply_stopped,
         "FlightSearchStarted": _search_started,
     },
-    ignores=frozenset(
-        {
-            *("ConversationStarted", "ConversationRenamed", "ConversationArchived", "ConversationRestored"),
-            *("ConversationDeleted", "SessionOpened", "SessionClosed", "ReplyRequested", "ReplyStopRequested"),
-            *("ActionCreated", "ActionResolved", "TaskCreated", "TaskUpdated", "TaskCompleted", "TaskReopened"),
-            *("TaskDeleted", "MemoryPinned", "MemoryForgotten", "NoteAdded", "NoteDeleted", "PreferenceSet"),
-        }
-    )
+    ignores=CONVERSATIONS
+    | SESSIONS
+    | {"ReplyRequested", "ReplyStopRequested"}
+    | ACTIONS
+    | TASKS
+    | KEPT
     | (LATER - {"FlightSearchStarted"}),
 )

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from commands.actions import RunAction
 from commands.arguments import read_arguments
 from commands.context import action_id
 from commands.deeds import read_call
@@ -92,15 +91,7 @@ class Acting:
 
     async def _commit(self, proposal: Proposal, ordinal: int, identity: str) -> Sequence[Fact]:
         user_id, attempt = self.keys.user_id, self.reply.attempt
-        command = RunAction(
-            reply_id=self.reply.ref.reply_id,
-            attempt=attempt,
-            kind=proposal.kind,
-            ordinal=ordinal,
-            payload=proposal.payload,
-            deed=proposal.deed,
-            waits=proposal.waits,
-        )
+        command = proposal.command(reply_id=self.reply.ref.reply_id, attempt=attempt, ordinal=ordinal)
         committed = await commit(
             self._desk,
             user_id,

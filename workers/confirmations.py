@@ -35,9 +35,7 @@ from domain.events import (
 from domain.limits import ACTIONS_PER_MESSAGE_MAX
 from domain.text import one_line
 from domain.values import REDACTED, Json, Redacted, Task
-from workers.day_words import event_text, flights_text, plan_text, put_forward, removed_text, trip_text
-
-SHOWN_CHARACTERS_MAX = 600  # a title, which has at most 500, is shown whole
+from workers.day_words import event_text, flights_text, plan_text, put_forward, removed_text, short, trip_text
 
 TOO_MANY_ACTIONS = f"I stop here: at most {ACTIONS_PER_MESSAGE_MAX} things can be done for one message."
 NOT_OFFERED = "I may not do that here, so nothing was done."
@@ -134,7 +132,7 @@ def _preference_sentence(key: str, value: Json) -> str:
 
 
 def _done(what: str, shown: str | None) -> str:
-    return " ".join(["Done:", *(part for part in (what, _short(shown or "")) if part)]) + "."
+    return " ".join(["Done:", *(part for part in (what, short(shown or "")) if part)]) + "."
 
 
 def _task_sentence(what: str, task: Task | Redacted, payload: Mapping[str, Json]) -> str:
@@ -144,7 +142,7 @@ def _task_sentence(what: str, task: Task | Redacted, payload: Mapping[str, Json]
     due = "" if task.due is None else f" — {'next ' if what == 'completed' else ''}due {with_weekday(task.due)}"
     if task.recurrence is not None:
         due += f", {in_words(one_line(task.recurrence))}"
-    text = _done(what, _short(task.title) + due)
+    text = _done(what, short(task.title) + due)
     asked = (payload.get("changes") or payload).get("due")
     if asked is not None and asked != task.due:
         text += f" {asked.replace('T', ' ')} does not exist in {task.timezone}: clocks go forward then."
@@ -152,10 +150,5 @@ def _task_sentence(what: str, task: Task | Redacted, payload: Mapping[str, Json]
         text += f" That time comes twice in {task.timezone}, as clocks go back: I mean the first."
     text += _DUE_NOTES.get(payload.get("dueNote"), "")
     if "dueText" in payload:
-        text += f" I do not understand the time “{_short(payload['dueText'])}”: it is in the notes."
+        text += f" I do not understand the time “{short(payload['dueText'])}”: it is in the notes."
     return text
-
-
-def _short(text: str) -> str:
-    text = one_line(text)
-    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]} …"

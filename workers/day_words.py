@@ -13,7 +13,7 @@ from domain.travel import Offer, RankedOffer
 from domain.values import REDACTED, CalendarEntry, Json, Plan
 from workers.understanding.days import with_day
 
-SHOWN_CHARACTERS_MAX = 600
+SHOWN_CHARACTERS_MAX = 600  # a title, which has at most 500, is shown whole
 FLIGHTS_SHOWN = 5
 NO_PAYMENT = "Nothing is booked or paid."
 
@@ -41,13 +41,13 @@ def event_text(event: CalendarEventAdded | CalendarEventChanged, payload: Mappin
     if isinstance(event, CalendarEventChanged) and "occurrence" in payload:
         # One of a series was cancelled, or stands alone from now on, which the next fact says.
         return (
-            "" if "changes" in payload else f"Done: cancelled {_short(entry.title)} — {_moment(payload['occurrence'])}."
+            "" if "changes" in payload else f"Done: cancelled {short(entry.title)} — {_moment(payload['occurrence'])}."
         )
     what = "added" if isinstance(event, CalendarEventAdded) and "changes" not in payload else "updated"
-    text = f"Done: {what} {_short(entry.title)} — {_times(entry)}"
+    text = f"Done: {what} {short(entry.title)} — {_times(entry)}"
     if entry.recurrence is not None:
         text += f", {in_words(one_line(entry.recurrence))}"
-    text += f" ({_short(entry.location)})." if entry.location else "."
+    text += f" ({short(entry.location)})." if entry.location else "."
     asked = payload.get("start")
     if isinstance(asked, str) and asked[:16] != entry.start[:16]:
         text += f" {asked.replace('T', ' ')} does not exist in {entry.timezone}: clocks go forward then."
@@ -59,13 +59,13 @@ def event_text(event: CalendarEventAdded | CalendarEventChanged, payload: Mappin
 def removed_text(payload: Mapping[str, Json]) -> str:
     start = payload.get("start")
     when = f" — {_moment(start)}" if isinstance(start, str) else ""
-    return f"Done: cancelled {_short(str(payload.get('title', '')))}{when}."
+    return f"Done: cancelled {short(str(payload.get('title', '')))}{when}."
 
 
 def trip_text(event: TripDetected) -> str:
     if event.content is REDACTED:
         return ""
-    return f"It looks like a trip to {_short(event.content.destination)}: ask me for flights when you want some."
+    return f"It looks like a trip to {short(event.content.destination)}: ask me for flights when you want some."
 
 
 def flights_text(event: FlightsFound, payload: Mapping[str, Json]) -> str:
@@ -80,13 +80,13 @@ def flights_text(event: FlightsFound, payload: Mapping[str, Json]) -> str:
     if query.return_on is not None:
         days += f", back on {with_day(query.return_on)}"
     origin = payload.get("origin")
-    start = f" from {_short(origin)}" if isinstance(origin, str) and origin else ""
-    lines = [f"Flights{start} to {_short(found.destination)}, {days}:"]
+    start = f" from {short(origin)}" if isinstance(origin, str) and origin else ""
+    lines = [f"Flights{start} to {short(found.destination)}, {days}:"]
     lines += [flight_line(ranked) for ranked in found.offers[:FLIGHTS_SHOWN]]
     lines.append("")  # else Markdown takes what follows for a part of the last entry
     if payload.get("origin_guessed"):
         lines.append(
-            f"I do not know where you start and took {_short(str(origin))} from your time zone. Name another city, or"
+            f"I do not know where you start and took {short(str(origin))} from your time zone. Name another city, or"
             " set homeAirport in your travel preferences."
         )
     lines.append(f"Say “select the first one” to choose one. {NO_PAYMENT}")
@@ -96,12 +96,12 @@ def flights_text(event: FlightsFound, payload: Mapping[str, Json]) -> str:
 def flight_line(ranked: RankedOffer) -> str:
     """`1. Air France JFK–CDG, Saturday 2025-05-10 08:00–21:00, non-stop, 7 h 00, 1200 USD. Why.`"""
     offer = ranked.offer
-    text = f"{ranked.rank}. {_short(offer.airline)} {offer.origin}–{offer.destination}, {_leg_times(offer)}"
+    text = f"{ranked.rank}. {short(offer.airline)} {offer.origin}–{offer.destination}, {_leg_times(offer)}"
     text += f", {_stops(offer.stops)}, {offer.duration_minutes // 60} h {offer.duration_minutes % 60:02}"
     if offer.return_leg is not None:
         back = offer.return_leg
         text += f"; back {with_weekday(back.departure)}–{back.arrival[11:]}, {_stops(back.stops)}"
-    return f"{text}, {offer.price.amount} {offer.price.currency}. {_short(ranked.reasoning)}".rstrip()
+    return f"{text}, {offer.price.amount} {offer.price.currency}. {short(ranked.reasoning)}".rstrip()
 
 
 def put_forward(payload: Mapping[str, Json]) -> str:
@@ -111,7 +111,7 @@ def put_forward(payload: Mapping[str, Json]) -> str:
     departure = payload.get("departure")
     when = f", {with_weekday(departure)}" if isinstance(departure, str) else ""
     flight = f"{payload.get('airline', '')} {payload.get('origin', '')}–{payload.get('destination', '')}"
-    return f"I have put forward {_short(flight)}{when}{cost}. Approve it, and I select it. {NO_PAYMENT}"
+    return f"I have put forward {short(flight)}{when}{cost}. Approve it, and I select it. {NO_PAYMENT}"
 
 
 def _leg_times(offer: Offer) -> str:
@@ -137,6 +137,7 @@ def _moment(local: str) -> str:
     return with_weekday(datetime.fromisoformat(local).strftime("%Y-%m-%dT%H:%M") if "T" in local else local)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """On one line, and no longer than somebody reads."""
     text = one_line(text)
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]} …"

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 PHRASE_CHARACTERS_MAX = 100
-NUMBER_DIGITS_MAX = 4
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _GERMAN_WEEKDAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")

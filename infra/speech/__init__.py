@@ -19,6 +19,7 @@ from infra.speech.local import LocalSpeechToText, LocalTextToSpeech
 from infra.speech.none import NoSpeechToText, NoTextToSpeech
 from infra.speech.openai import OpenAISpeechToText, OpenAITextToSpeech
 from infra.speech.workers_ai import WorkersAISpeechToText, WorkersAITextToSpeech
+from infra.workers_ai import check_account
 
 
 def make_speech_to_text(settings: Settings) -> SpeechToText:
@@ -35,15 +36,15 @@ def make_speech_to_text(settings: Settings) -> SpeechToText:
         case "openai":
             return OpenAISpeechToText(
                 base_url=settings.speech_base_url or openai.BASE_URL,
-                api_key=_ascii_key(settings, "speech_api_key"),
+                api_key=settings.ascii_key("speech_api_key"),
                 model=settings.stt_model or openai.STT_MODEL,
                 deadline_seconds=deadline_seconds,
             )
         case "workers_ai":
-            _check_account(settings, "STT_PROVIDER")
+            check_account(settings, "STT_PROVIDER")
             return WorkersAISpeechToText(
                 account_id=settings.cf_account_id,
-                api_token=_ascii_key(settings, "cf_api_token"),
+                api_token=settings.ascii_key("cf_api_token"),
                 gateway=settings.cf_gateway,
                 model=settings.stt_model or workers_ai.STT_MODEL,
                 deadline_seconds=deadline_seconds,
@@ -66,16 +67,16 @@ def make_text_to_speech(settings: Settings) -> TextToSpeech:
         case "openai":
             return OpenAITextToSpeech(
                 base_url=settings.speech_base_url or openai.BASE_URL,
-                api_key=_ascii_key(settings, "speech_api_key"),
+                api_key=settings.ascii_key("speech_api_key"),
                 model=settings.tts_model or openai.TTS_MODEL,
                 voice=settings.tts_voice or openai.TTS_VOICE,
                 deadline_seconds=deadline_seconds,
             )
         case "workers_ai":
-            _check_account(settings, "TTS_PROVIDER")
+            check_account(settings, "TTS_PROVIDER")
             return WorkersAITextToSpeech(
                 account_id=settings.cf_account_id,
-                api_token=_ascii_key(settings, "cf_api_token"),
+                api_token=settings.ascii_key("cf_api_token"),
                 gateway=settings.cf_gateway,
                 model=settings.tts_model or workers_ai.TTS_MODEL,
                 voice=settings.tts_voice,
@@ -86,16 +87,3 @@ def make_text_to_speech(settings: Settings) -> TextToSpeech:
 def _check_local(problem: str | None, variable: str) -> None:
     if problem is not None:
         raise SettingsError(f"{PREFIX}{variable}=local: {problem}.")
-
-
-def _check_account(settings: Settings, variable: str) -> None:
-    for name in ("cf_account_id", "cf_api_token"):
-        if not getattr(settings, name):
-            raise SettingsError(f"{PREFIX}{name.upper()}: needed by {PREFIX}{variable}=workers_ai.")
-
-
-def _ascii_key(settings: Settings, name: str) -> str:
-    key: str = getattr(settings, name)
-    if not key.isascii():
-        raise SettingsError(f"{PREFIX}{name.upper()}: a key is made of ASCII characters.")
-    return key

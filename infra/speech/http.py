@@ -5,7 +5,6 @@ and never tries twice: whoever wants another try makes another call.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ import httpx
 import msgspec
 
 from domain.ports import SpeechError
+from domain.text import one_line
 
 CONNECT_SECONDS_MAX = 5.0
 ANSWER_BYTES_MAX = 32 * 1024 * 1024
@@ -35,7 +35,6 @@ _BY_CODE: Mapping[str | int, str] = {
     3036: "quota",
     3040: "unavailable",
 }
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class SpeechHttp:
@@ -81,7 +80,7 @@ class SpeechHttp:
 
 def failure(code: str, detail: str, *, retry_after_seconds: float | None = None) -> SpeechError:
     """A `SpeechError` whose detail is one short printable line."""
-    line = _UNPRINTABLE.sub(" ", detail).strip()[:DETAIL_CHARACTERS_MAX]
+    line = one_line(detail)[:DETAIL_CHARACTERS_MAX]
     return SpeechError(code, line, retryable=code in RETRYABLE, retry_after_seconds=retry_after_seconds)
 
 

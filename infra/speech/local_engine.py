@@ -30,7 +30,6 @@ from infra.speech.jobs import (
 
 RATE = 16_000
 MEMORY_BYTES_MAX = 4 * 1024**3  # of address space; both engines and ten minutes of sound take a third of it
-CHUNK_BYTES = 1 << 20
 
 
 class JobError(Exception):

@@ -12,20 +12,11 @@ from domain.ports import Audio, Transcript
 from infra.speech import reading
 from infra.speech.http import SpeechHttp, failure, failure_in, json_of, number_of
 from infra.speech.openai import DEADLINE_SECONDS, audio_of, primary
+from infra.workers_ai import run_url
 
-API_URL = "https://api.cloudflare.com"
-GATEWAY_URL = "https://gateway.ai.cloudflare.com"
 STT_MODEL = "@cf/openai/whisper-large-v3-turbo"
 TTS_MODEL = "@cf/deepgram/aura-1"
 PART_CHARACTERS_MAX = 1_900  # aura-1 takes 2,000
-
-
-def run_url(*, account_id: str, gateway: str, model: str, base_url: str = "") -> str:
-    """Where a model of the account is run. `base_url` stands for both of Cloudflare's addresses."""
-    root = base_url.rstrip("/")
-    if gateway:
-        return f"{root or GATEWAY_URL}/v1/{account_id}/{gateway}/workers-ai/run/{model}"
-    return f"{root or API_URL}/client/v4/accounts/{account_id}/ai/run/{model}"
 
 
 class WorkersAISpeechToText:

@@ -12,13 +12,14 @@ import pytest
 
 from domain.travel import FlightQuery
 from infra.clock import ManualClock
+from infra.tool_servers import over_http
 from tests.support.flight_servers import NOW_MS, TIMEOUT_SECONDS
 from tests.support.npm import installed
 from tests.support.processes import Running
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 from workers.tools.errors import ToolAnswerInvalid, ToolError, ToolRefused, ToolTimeout
 from workers.tools.flights import McpFlights
-from workers.tools.mcp_client import McpSession, over_http
+from workers.tools.mcp_client import RESULT_BYTES_MAX, McpSession
 
 pytestmark = [pytest.mark.node, pytest.mark.anyio, pytest.mark.timeout(300)]
 
@@ -48,7 +49,8 @@ async def session(network: TcpProxy) -> AsyncIterator[McpSession]:
 
 def session_through(network: TcpProxy, timeout_seconds: float = TIMEOUT_SECONDS) -> McpSession:
     url = f"http://127.0.0.1:{network.port}/"
-    return McpSession(over_http(url, "", timeout_seconds=timeout_seconds), timeout_seconds=timeout_seconds)
+    open_client = over_http(url, timeout_seconds=timeout_seconds, result_bytes_max=RESULT_BYTES_MAX)
+    return McpSession(open_client, timeout_seconds=timeout_seconds)
 
 
 def searching(session: McpSession, timeout_seconds: float = TIMEOUT_SECONDS) -> McpFlights:

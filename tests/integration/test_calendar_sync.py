@@ -14,7 +14,7 @@ from commands.write_side import WriteSide, open_write_side
 from domain import limits
 from domain.events import CalendarEventAdded, CalendarEventChanged, CalendarEventRemoved, TripDetected
 from domain.foreign_calendar import CalendarAway, CalendarPage, ForeignEvent
-from domain.occurrences import local_time
+from domain.local_times import local_time
 from infra.leases import PostgresLeaders
 from infra.settings import Settings
 from tests.support.google_calendar import GoogleStandIn, event

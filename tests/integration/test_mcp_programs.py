@@ -17,6 +17,7 @@ import pytest
 from domain.travel import FlightQuery
 from infra.clock import ManualClock
 from infra.ids import new_id
+from infra.tool_servers import Open, Program, over_http, over_stdio, program_of
 from tests.support.flight_servers import NOW_MS, OURS, TIMEOUT_SECONDS, over_loopback, session_with
 from tests.support.processes import Running, processes_with, python, wait_until_gone
 from tests.support.serving import serving
@@ -24,7 +25,7 @@ from workers.tools.airports import airports
 from workers.tools.errors import ToolMissing, ToolTimeout, ToolUnavailable
 from workers.tools.flights import McpFlights
 from workers.tools.flights_server import make_server
-from workers.tools.mcp_client import RESULT_BYTES_MAX, McpSession, Program, over_http, over_stdio, program_of
+from workers.tools.mcp_client import RESULT_BYTES_MAX, McpSession
 from workers.tools.timetable import distance_km
 
 pytestmark = pytest.mark.anyio
@@ -34,10 +35,11 @@ QUERY = {"origins": ["JFK"], "destinations": ["BOS"], "departure_from": "2026-06
 # Opens a session with our server as a program and waits to be killed.
 HOLDER = """
 import asyncio, sys
-from workers.tools.mcp_client import McpSession, over_stdio, program_of
+from infra.tool_servers import over_stdio, program_of
+from workers.tools.mcp_client import McpSession
 
 async def main():
-    session = McpSession(over_stdio(program_of(sys.argv[1], "")), timeout_seconds=30)
+    session = McpSession(over_stdio(program_of(sys.argv[1])), timeout_seconds=30)
     print("tools", *(await session.tools()), flush=True)
     await asyncio.Event().wait()
 
@@ -61,7 +63,7 @@ def marker() -> str:
 
 
 def program(marker: str) -> Program:
-    return program_of(f"{OURS} {marker}", "")
+    return program_of(f"{OURS} {marker}")
 
 
 async def test_a_killed_program_is_started_again_by_the_next_call(marker: str) -> None:
@@ -124,7 +126,7 @@ async def test_a_program_gets_its_own_variables_and_none_of_ours(
 @pytest.mark.parametrize("target", ["stdio:", "stdio:NAME=value", 'stdio:"unclosed'])
 def test_a_target_without_a_command_is_refused(target: str) -> None:
     with pytest.raises(ValueError):
-        program_of(target, "")
+        program_of(target)
 
 
 @pytest.mark.parametrize("arguments", [("/no/such/program",), ("false",), (sys.executable, "-c", "print('hello')")])
@@ -148,9 +150,13 @@ async def test_a_program_that_never_answers_is_given_up_and_ended(marker: str) -
 # --- over HTTP ------------------------------------------------------------------------------------------------
 
 
+def at(url: str, token: str = "") -> Open:
+    return over_http(url, token, timeout_seconds=TIMEOUT_SECONDS, result_bytes_max=RESULT_BYTES_MAX)
+
+
 async def test_a_server_that_restarts_is_found_again_by_the_next_call() -> None:
     async with over_loopback(make_server(ManualClock(NOW_MS))) as url:
-        session = session_with(over_http(url, "", timeout_seconds=TIMEOUT_SECONDS))
+        session = session_with(at(url))
         tool = (await session.tools())["search_flights"]
         before = await session.call(tool, QUERY)
     with pytest.raises(ToolUnavailable):
@@ -186,7 +192,7 @@ async def test_a_url_that_is_no_server_is_unavailable(status: int, body: bytes) 
         await send({"type": "http.response.body", "body": b""})
 
     async with serving(app) as server:
-        session = session_with(over_http(f"http://127.0.0.1:{server.port}/mcp", "", timeout_seconds=TIMEOUT_SECONDS))
+        session = session_with(at(f"http://127.0.0.1:{server.port}/mcp"))
         with pytest.raises(ToolUnavailable):
             await session.tools()
         await session.aclose()
@@ -201,8 +207,7 @@ async def test_the_token_is_sent_as_a_bearer_token() -> None:
         await inner(scope, receive, send)
 
     async with serving(app) as server:
-        url = f"http://127.0.0.1:{server.port}/mcp"
-        session = session_with(over_http(url, "token-1", timeout_seconds=TIMEOUT_SECONDS))
+        session = session_with(at(f"http://127.0.0.1:{server.port}/mcp", "token-1"))
         assert "search_flights" in await session.tools()
         await session.aclose()
     assert set(seen) == {b"Bearer token-1"}

@@ -17,11 +17,12 @@ from domain.ports import Clock
 from domain.travel import FlightQuery
 from infra.clock import ManualClock
 from infra.settings import Settings
+from infra.tool_servers import Open, in_process
 from tests.support.serving import serving
 from workers.tools.airports import airports
 from workers.tools.flights import FlightSearch, FlightsInMemory, McpFlights, make_flight_search
 from workers.tools.flights_server import make_server, shown
-from workers.tools.mcp_client import McpSession, Open, in_process
+from workers.tools.mcp_client import McpSession
 from workers.tools.timetable import offers_for
 
 NOW = "2026-06-01T08:00:00Z"

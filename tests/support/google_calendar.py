@@ -5,17 +5,16 @@ real server does, which says neither that there are more nor where to go on.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from mcp.client.client import Client
 from mcp.server.lowlevel import Server
 from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool
 
 from infra.calendar_mcp import EVENTS_AT_ONCE, McpCalendar
+from infra.tool_servers import in_process
 
 
 def event(uid: str, start: str, end: str, **more: Any) -> dict[str, Any]:
@@ -41,12 +40,7 @@ class GoogleStandIn:
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def calendar(self, **options: Any) -> McpCalendar:
-        @asynccontextmanager
-        async def opened() -> AsyncIterator[Client]:
-            async with Client(self.server(), cache=None) as client:
-                yield client
-
-        return McpCalendar(opened, **options)
+        return McpCalendar(in_process(self.server), **options)
 
     def server(self) -> Server[Any]:
         async def list_tools(_context: Any, _params: Any) -> ListToolsResult:

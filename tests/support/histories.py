@@ -333,9 +333,8 @@ def _calendar_command(history: History, kind: str, choose: random.Random) -> Com
 
 def imported_entry(uid: str, title: str) -> CalendarEntry:
     start, end = "2025-12-02T10:00:00Z", "2025-12-02T11:00:00Z"
-    return entry_of(
-        ForeignEvent(uid=uid, title=title, start=start, end=end, recurrence="FREQ=DAILY;COUNT=3"), (), "UTC"
-    )
+    event = ForeignEvent(uid=uid, title=title, start=start, end=end, recurrence="FREQ=DAILY;COUNT=3")
+    return entry_of(event, (), "UTC")[0]
 
 
 def _due_command(history: History, kind: str, choose: random.Random) -> Command | None:

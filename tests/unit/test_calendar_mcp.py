@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from domain.foreign_calendar import CalendarAway, ForeignEvent
-from infra.calendar_mcp import McpCalendar, calendar_of
+from infra.calendar_mcp import RESULT_BYTES_MAX, McpCalendar, calendar_of
+from tests.support.flight_servers import over_loopback
 from tests.support.google_calendar import GoogleStandIn, at_ms, event, text_result
 
 pytestmark = pytest.mark.anyio
@@ -134,6 +135,27 @@ async def test_a_server_that_is_not_there_is_away(target: str) -> None:
     with pytest.raises(CalendarAway) as away:
         await calendar_of(target).events(FROM, UNTIL)
     assert away.value.code == "unavailable"
+
+
+async def test_a_server_over_http_is_asked_itself_and_not_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with over_loopback(GoogleStandIn(one_each_hour(2)).server()) as url:
+        page = await calendar_of(url).events(FROM, UNTIL)
+    assert [one.uid for one in page.events] == ["e0000", "e0001"]
+
+
+async def test_what_is_too_large_is_not_taken_and_over_http_not_even_read() -> None:
+    google = GoogleStandIn(answer=lambda: text_result(text))
+    for length, code in ((RESULT_BYTES_MAX + 1, "bad_answer"), (2 * RESULT_BYTES_MAX, "unavailable")):
+        text = json.dumps({"events": [], "more": "x" * length})
+        async with over_loopback(google.server()) as url:
+            with pytest.raises(CalendarAway) as away:
+                await calendar_of(url).events(FROM, UNTIL)
+        assert away.value.code == code
+    assert len(google.calls) == 2
 
 
 @pytest.mark.parametrize("target", ["stdio:", "stdio:A=b", "stdio:'"])

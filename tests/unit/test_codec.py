@@ -275,25 +275,11 @@ def test_whatever_is_not_as_we_wrote_it_stops_the_reader(tamper: Any) -> None:
 
 def test_content_of_another_shape_is_not_quoted_in_the_error() -> None:
     keys = Keys()
+    row = stored(a_fact(TaskCreated(task_id="t", created_from=None, content=Task(title="Call"))), keys)
     sealed = codec.seal_entry(b'{"text":"John"}', f"{USER}\nTaskCreated\n7", "user", keys)
-    with pytest.raises(CorruptEvent) as raised:
-        codec.open_payload(USER, "TaskCreated", 7, "user", sealed, keys, schema=1)
+    with pytest.raises(CorruptEvent, match="another shape") as raised:
+        codec.open(rewritten(row, key_id="user", sealed=base64.b64encode(sealed).decode()), keys)
     assert "John" not in str(raised.value)
-
-
-# --- payloads that views keep ---------------------------------------------------------------------------------
-
-
-def test_a_payload_opens_from_the_columns_of_a_view() -> None:
-    keys = Keys()
-    event = TaskCreated(task_id="t", created_from=None, content=Task(title="Call", tags=("a", "b")))
-    clear = codec.peek(stored(a_fact(event), keys))
-    columns = (USER, "TaskCreated", 7, clear.key_id, clear.sealed, keys)
-    assert codec.open_payload(*columns, schema=clear.schema) == event.content
-    keys.destroy("conversation")
-    assert codec.open_payload(*columns, schema=1) is REDACTED
-    with pytest.raises(CorruptEvent):
-        codec.open_payload(USER, "TaskDeleted", 7, None, None, keys, schema=1)
 
 
 # --- old schemas ----------------------------------------------------------------------------------------------
@@ -332,7 +318,6 @@ def test_an_old_schema_is_brought_up_step_by_step(monkeypatch: pytest.MonkeyPatc
     )
     monkeypatch.setitem(codec.UPCASTERS, ("TaskCreated", 2), step)
     assert codec.open(old, keys).event == event
-    assert codec.open_payload(USER, "TaskCreated", 7, "user", sealed, keys, schema=1) == event.content
     assert json.loads(stored(a_fact(event), keys).state)["schema"] == 3
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from commands.foreign_events import DAYS_COUNTED_MAX, Taken, take
 from domain import limits
 from domain.errors import Invalid
-from domain.occurrences import instant_ms, occurrences
+from domain.local_times import instant_ms
+from domain.occurrences import occurrences
 from domain.values import CalendarEntry
 from infra.ics import LINES_MAX, read_calendar_file
 from tests.support.calendar_files import calendar_file, calendar_files
@@ -233,6 +234,15 @@ def test_a_file_that_is_too_much_work_is_refused_unread(data: bytes, monkeypatch
     with pytest.raises(Invalid) as refused:
         read_calendar_file(data, events_max=10)
     assert refused.value.code == "calendar_file_too_large"
+
+
+def test_an_event_without_a_uid_and_without_a_time_that_reads_is_named_among_the_unread() -> None:
+    event = "BEGIN:VEVENT\r\nSUMMARY:Lunch\r\nDTSTART:someday\r\nEND:VEVENT"
+    data = f"BEGIN:VCALENDAR\r\n{event}\r\nEND:VCALENDAR\r\n".encode()
+    page = read_calendar_file(data, events_max=10)
+    assert page.events == ()
+    [unread] = page.unread
+    assert unread.startswith("unnamed-")
 
 
 @settings(max_examples=300, deadline=None)

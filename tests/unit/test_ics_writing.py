@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.foreign_calendar import ForeignEvent
-from domain.occurrences import instant_ms
+from domain.local_times import instant_ms
 from domain.values import CalendarEntry, MovedOccurrence
 from infra.ics import read_calendar_file
 from infra.ics_writing import END, HEAD, event_ics, zones_ics

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from commands.calendar_entries import patched
-from domain.occurrences import Occurrence, instant_ms, local_time, occurrences
+from domain.local_times import instant_ms, local_time
+from domain.occurrences import Occurrence, occurrences
 from domain.values import CalendarEntry, MovedOccurrence
 
 

@@ -11,7 +11,8 @@ policy.py       what a failure means                  tokens.py      how long a 
 from __future__ import annotations
 
 from domain.ports import LanguageModel
-from infra.settings import PREFIX, Settings, SettingsError
+from infra.settings import Settings
+from infra.workers_ai import check_account
 from workers.llm import openai, workers_ai
 from workers.llm.offline import OfflineModel
 from workers.llm.openai import OpenAIModel
@@ -21,8 +22,7 @@ from workers.llm.workers_ai import WorkersAIModel
 def make_model(settings: Settings) -> LanguageModel:
     """The model that the settings name. Raises `SettingsError` where they lack what it needs."""
     for name in ("llm_api_key", "cf_api_token"):
-        if not getattr(settings, name).isascii():
-            raise SettingsError(f"{PREFIX}{name.upper()}: a key is made of ASCII characters.")
+        settings.ascii_key(name)
     match settings.llm_provider:
         case "offline":
             return OfflineModel(context_tokens_max=settings.llm_context_tokens)
@@ -36,9 +36,7 @@ def make_model(settings: Settings) -> LanguageModel:
                 context_tokens_max=settings.llm_context_tokens,
             )
         case "workers_ai":
-            for name in ("cf_account_id", "cf_api_token"):
-                if not getattr(settings, name):
-                    raise SettingsError(f"{PREFIX}{name.upper()}: needed by {PREFIX}LLM_PROVIDER=workers_ai.")
+            check_account(settings, "LLM_PROVIDER")
             return WorkersAIModel(
                 account_id=settings.cf_account_id,
                 api_token=settings.cf_api_token,

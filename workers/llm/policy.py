@@ -25,6 +25,7 @@ import httpx
 import msgspec
 
 from domain.ports import ModelError
+from domain.text import one_line
 
 DETAIL_CHARACTERS_MAX = 300
 RETRYABLE = frozenset({"rate_limited", "timeout", "truncated", "unavailable", "bad_answer"})
@@ -77,7 +78,6 @@ _CONTEXT = re.compile(
 )
 _CONTEXT_TOKENS = re.compile(r"(?:context (?:length|window)[a-z ]*?(?:is|of|limit)|max_model_len)\D{0,3}(\d{3,8})\b")
 _JSON_MODE = re.compile(r"JSON mode couldn.?t be met", re.IGNORECASE)  # Workers AI's words; it gives them no number
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def failure_of_transport(error: Exception, *, begun: bool) -> ModelError:
 
 def failure(code: str, detail: str, *, retry_after_seconds: float | None = None) -> ModelError:
     """A `ModelError` whose detail is one short printable line."""
-    line = _UNPRINTABLE.sub(" ", detail).strip()[:DETAIL_CHARACTERS_MAX]
+    line = one_line(detail)[:DETAIL_CHARACTERS_MAX]
     return ModelError(code, line, retryable=code in RETRYABLE, retry_after_seconds=retry_after_seconds)
 
 

@@ -10,12 +10,11 @@ import msgspec
 
 from domain.ports import JsonAnswer, ModelError, ModelEvent, ModelRequest, ToolSpec
 from domain.values import Json
+from infra.workers_ai import account_url, run_url
 from workers.llm.http import ModelHttp
 from workers.llm.openai import wire_message
 from workers.llm.policy import WORKERS_AI_CODES
 
-API_URL = "https://api.cloudflare.com"
-GATEWAY_URL = "https://gateway.ai.cloudflare.com"
 MODEL = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"
 CONTEXT_TOKENS = 24_000  # of that model
 
@@ -23,7 +22,7 @@ CONTEXT_TOKENS = 24_000  # of that model
 class WorkersAIModel:
     """A `LanguageModel`. With `gateway`, calls go through that AI Gateway of the account.
 
-    `base_url` stands for both of Cloudflare's addresses, `API_URL` and `GATEWAY_URL`.
+    `base_url` stands for both of Cloudflare's addresses (infra/workers_ai.py).
     """
 
     def __init__(
@@ -41,12 +40,9 @@ class WorkersAIModel:
     ) -> None:
         self._model = model
         self._context_tokens_set = context_tokens_max
-        root = base_url.rstrip("/")
-        account = f"{root or API_URL}/client/v4/accounts/{account_id}/ai"
-        through = f"{root or GATEWAY_URL}/v1/{account_id}/{gateway}/workers-ai" if gateway else account
-        self._run_url = f"{through}/run/{model}"
+        self._run_url = run_url(account_id=account_id, gateway=gateway, model=model, base_url=base_url)
         # A gateway lists no models; the account's own address does, and takes the same token.
-        self._list_url = f"{account}/models/search"
+        self._list_url = f"{account_url(account_id, base_url)}/models/search"
         self._http = ModelHttp(
             headers={"authorization": f"Bearer {api_token.strip()}"},
             silence_seconds=silence_seconds,

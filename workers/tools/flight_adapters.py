@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from domain.local_times import instant_ms
 from domain.text import one_line
-from domain.travel import Cabin, FlightQuery, Leg, Money, Offer, instant_ms
+from domain.travel import Cabin, FlightQuery, Leg, Money, Offer
 from domain.values import Json
 from workers.tools.airports import Airports
 from workers.tools.errors import ToolAnswerInvalid

@@ -20,10 +20,11 @@ from domain.travel import FlightQuery, Offer
 from domain.values import Json
 from infra.settings import PREFIX, Settings, SettingsError
 from infra.telemetry import get_logger
+from infra.tool_servers import STDIO, Open, in_process, over_http, over_stdio, program_of
 from workers.tools.airports import Airports, airports
 from workers.tools.errors import ToolError, ToolMissing, ToolTimeout
 from workers.tools.flight_adapters import Adapter, adapter_for, answers, read_offers
-from workers.tools.mcp_client import STDIO, McpSession, Open, in_process, over_http, over_stdio, program_of
+from workers.tools.mcp_client import RESULT_BYTES_MAX, McpSession
 from workers.tools.query import checked
 from workers.tools.timetable import offers_for
 
@@ -69,7 +70,7 @@ def _opener(settings: Settings, clock: Clock) -> Open:
             return over_stdio(program_of(target, token))
         except ValueError as error:
             raise SettingsError(f"{PREFIX}FLIGHTS_MCP: {error}.") from None
-    return over_http(target, token, timeout_seconds=settings.flights_timeout_seconds)
+    return over_http(target, token, timeout_seconds=settings.flights_timeout_seconds, result_bytes_max=RESULT_BYTES_MAX)
 
 
 def _embedded_server(clock: Clock) -> object:

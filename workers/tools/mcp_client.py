@@ -1,6 +1,6 @@
-"""One session with one MCP server, kept open for the life of the process: over stdio, over HTTP, or in this process.
+"""One session with one MCP server, kept open for the life of the process. How it is reached: infra/tool_servers.py.
 
-Owns connecting, reconnecting, time limits, the size of answers, and the pins: a tool is the one whose description and
+Owns connecting, reconnecting, time limits, the size of results, and the pins: a tool is the one whose description and
 schemas were first seen, or it is not called. Knows no tool by name. `mcp` is imported only when a session opens.
 """
 
@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import importlib
-import os
-import re
-import shlex
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from domain.text import one_line
 from domain.values import Json
-from infra.embedded.launch import command
 from infra.telemetry import get_logger
+from infra.tool_servers import Open
 from workers.tools.errors import (
     ToolAnswerInvalid,
     ToolChanged,
@@ -45,13 +40,8 @@ TOOL_PAGES_MAX = 10
 SAID_CHARACTERS_MAX = 200
 SILENCES_MAX = 2  # time-outs in a row after which the session itself is taken to be stuck
 CLOSE_SECONDS_MAX = 10.0
-STDIO = "stdio:"
-TOKEN_PLACE = "{token}"
-
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
 
 Answer = TypeVar("Answer")
-Open = Callable[[], AbstractAsyncContextManager["Client"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,95 +200,6 @@ class _Kept:
                 self._ready.set_exception(_Gone("closed"))
             if not self._ready.cancelled():
                 self._ready.exception()  # Looked at, so that nobody's absence is reported as a mistake.
-
-
-# --- who is behind it -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """A server that we start. `variables` may hold the token, which the command line never does."""
-
-    arguments: tuple[str, ...]
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-def program_of(target: str, token: str) -> Program:
-    """Reads `stdio:NAME=value … command argument …`, quoted as in a shell; `{token}` in a value is the token.
-
-    Raises `ValueError` where there is no command.
-    """
-    words = shlex.split(target.removeprefix(STDIO))
-    variables: dict[str, str] = {}
-    while words and _ASSIGNMENT.match(words[0]):
-        name, _, value = words.pop(0).partition("=")
-        variables[name] = value.replace(TOKEN_PLACE, token)
-    if not words:
-        raise ValueError("no command")
-    return Program(arguments=tuple(words), variables=variables)
-
-
-def over_stdio(program: Program) -> Open:
-    """The program gets PATH, HOME and the like and its own variables, nothing else of our environment; what it writes
-    to stderr is dropped, since it may quote what a user looks for. It does not outlive this process."""
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Client]:
-        await _imported()
-        from mcp.client.client import Client
-        from mcp.client.stdio import StdioServerParameters, stdio_client
-
-        first, *rest = command(program.arguments, parent=os.getpid(), stop_signal=signal.SIGKILL)
-        parameters = StdioServerParameters(command=first, args=rest, env=dict(program.variables))
-        with _nowhere() as dropped:
-            async with Client(stdio_client(parameters, errlog=dropped), cache=None) as client:
-                yield client
-
-    return opened
-
-
-async def _imported() -> None:
-    """In a thread: it takes half a second, in which this process goes on with its other replies."""
-    await asyncio.to_thread(importlib.import_module, "mcp.client.client")
-
-
-def _nowhere() -> TextIO:
-    return open(os.devnull, "w")
-
-
-def over_http(url: str, token: str, *, timeout_seconds: float) -> Open:
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Client]:
-        await _imported()
-        import httpx2
-        from mcp.client.client import Client
-        from mcp.client.streamable_http import streamable_http_client
-
-        from workers.tools.capped_http import CappedTransport
-
-        # Unpacked, an answer would have no end that can be counted on the wire.
-        headers = {"accept-encoding": "identity", **({"authorization": f"Bearer {token}"} if token else {})}
-        # JSON in JSON has its quotes escaped.
-        transport = CappedTransport(2 * RESULT_BYTES_MAX)
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=timeout_seconds, transport=transport) as http,
-            Client(streamable_http_client(url, http_client=http), cache=None) as client,
-        ):
-            yield client
-
-    return opened
-
-
-def in_process(make_server: Callable[[], Any]) -> Open:
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Client]:
-        await _imported()
-        from mcp.client.client import Client
-
-        async with Client(make_server(), cache=None) as client:
-            yield client
-
-    return opened
 
 
 # --- reading --------------------------------------------------------------------------------------------------

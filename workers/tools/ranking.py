@@ -15,8 +15,9 @@ from decimal import Decimal
 import msgspec
 
 from commands.json_text import readings
+from domain.local_times import instant_ms
 from domain.text import one_line
-from domain.travel import Leg, Offer, RankedOffer, Wishes, instant_ms
+from domain.travel import Leg, Offer, RankedOffer, Wishes
 
 TABLE_ROWS_MAX = 8
 REASON_CHARACTERS_MAX = 300

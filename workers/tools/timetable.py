@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import product, zip_longest
 
-from domain.travel import Airport, Cabin, FlightQuery, Leg, Money, Offer, instant_ms, local_time
+from domain.local_times import instant_ms, local_time
+from domain.travel import Airport, Cabin, FlightQuery, Leg, Money, Offer
 from workers.tools.airports import Airports
 
 OFFERS_MAX = 60

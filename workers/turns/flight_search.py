@@ -17,7 +17,8 @@ from commands.arguments import FindFlightsArguments
 from commands.phrases.resolve import When
 from commands.setting import Setting
 from domain.brain import Brain, TripState
-from domain.occurrences import instant_ms, occurrences
+from domain.local_times import instant_ms
+from domain.occurrences import occurrences
 from domain.text import one_line
 from domain.travel import Busy, Cabin, FlightQuery, Wishes
 from domain.values import Json

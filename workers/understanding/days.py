@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from commands.calendar_deeds import local_start
 from commands.phrases.resolve import resolve_phrase
 from commands.phrases.words import WEEKDAYS
 from domain.brain import Brain, TaskState
-from domain.occurrences import Occurrence, instant_ms, occurrences
+from domain.local_times import instant_ms, local_minute, local_moment
+from domain.occurrences import Occurrence, occurrences
 from domain.text import one_line
 from domain.values import Task
 from workers.understanding.intents import Intent
@@ -51,7 +51,7 @@ class Days:
 
 def local_now(now_ms: int, zone: str) -> datetime:
     """The user's wall time, without its zone."""
-    return datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone)).replace(tzinfo=None)
+    return local_moment(now_ms, zone).replace(tzinfo=None)
 
 
 def days_of(words: str, intent: Intent, now_ms: int, zone: str) -> Days:
@@ -96,12 +96,12 @@ def event_line(one: Occurrence, zone: str) -> str:
 
 
 def _times(one: Occurrence, zone: str) -> str:
-    start = local_start(one, ZoneInfo(zone))
+    start = local_start(one, zone)
     day = with_day(start[:10])
     if len(start) == 10:
         last = (date.fromisoformat(one.end[:10]) - timedelta(days=1)).isoformat()
         return f"{day} all day" if last <= start else f"{day} to {last}"
-    end = datetime.fromtimestamp(one.ends_at_ms / 1000, ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
+    end = local_minute(one.ends_at_ms, zone)
     return f"{day} {start[11:]}–{end[11:] if end[:10] == start[:10] else end.replace('T', ' ')}"
 
 
@@ -123,7 +123,7 @@ def local_due(task: Task, zone: str) -> str:
         return task.due or ""
     if len(task.due) == 10 or task.timezone in (None, zone):
         return task.due
-    return datetime.fromtimestamp(task.due_at_ms / 1000, ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
+    return local_minute(task.due_at_ms, zone)
 
 
 def agenda_lines(brain: Brain, days: Days, now_ms: int, events: Sequence[Occurrence]) -> list[str]:

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from api.edge import Edge, edge_from_settings, litestar_options
+from api.auth import authenticator_from_settings
+from api.edge import Edge, litestar_options
 from api.headers import SECURITY, Cors
 from api.server import server_config_from_settings
 from infra.clock import ManualClock
@@ -358,7 +359,8 @@ async def test_when_no_keys_can_be_fetched_nobody_is_called_a_stranger() -> None
     settings = Settings(auth_mode="jwks", auth_jwks_url=("https://issuer/keys",), auth_issuer=("https://issuer",))
     app = Litestar(ROUTES, openapi_config=None, **litestar_options())
     async with httpx.AsyncClient(transport=httpx.MockTransport(away)) as http:
-        judged = edge_from_settings(app, settings, clock=ManualClock(NOW_SECONDS * 1000), new_id=SeededIds(), http=http)
+        clock = ManualClock(NOW_SECONDS * 1000)
+        judged = Edge(app, authenticator_from_settings(settings, clock, http), clock=clock, new_id=SeededIds())
         headers = [("authorization", "Bearer " + make("RS256", {"iss": "https://issuer"}).decode())]
         reply = await send_request(judged, "GET", "/api/v1/state", headers=headers)
     assert (reply.status, reply.code, reply.header("retry-after")) == (503, "auth_unavailable", "1")

@@ -54,7 +54,7 @@ def content(event: BrainEvent) -> CalendarEntry:
 
 def foreign(uid: str, **more: Any) -> CalendarEntry:
     given = {"title": "Lunch", "start": "2025-11-21T12:00:00Z", "end": "2025-11-21T13:00:00Z", **more}
-    return entry_of(ForeignEvent(uid=uid, **given), (), "UTC")
+    return entry_of(ForeignEvent(uid=uid, **given), (), "UTC")[0]
 
 
 # --- set ----------------------------------------------------------------------------------------------------------

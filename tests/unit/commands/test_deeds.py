@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from commands.arguments import ARGUMENTS, NotUnderstood, read_arguments
 from commands.deeds import phrases_of, read_call
-from commands.json_text import first_object
+from commands.json_text import first_value
 from commands.memory import ForgetMemory, PinMemory
 from commands.phrases.resolve import When
 from commands.preferences import SetPreference
@@ -260,7 +260,7 @@ def test_what_models_wrap_around_arguments_is_taken_off(arguments: str) -> None:
 
 @given(st.text(alphabet='{}"\\a:, ', max_size=60))
 def test_the_first_object_is_balanced_and_found_in_one_pass(text: str) -> None:
-    found = first_object(text)
+    found = first_value(text, "{")
     assert found is None or (found in text and found[0] == "{" and found[-1] == "}")
 
 

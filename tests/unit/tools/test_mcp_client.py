@@ -11,6 +11,7 @@ from mcp.server.lowlevel import Server
 from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool
 
 from infra.clock import ManualClock
+from infra.tool_servers import in_process, over_http
 from tests.support.flight_servers import (
     NOW_MS,
     TIMEOUT_SECONDS,
@@ -27,7 +28,7 @@ from workers.tools.errors import (
     ToolRefused,
     ToolTimeout,
 )
-from workers.tools.mcp_client import RESULT_BYTES_MAX, McpSession, in_process, over_http
+from workers.tools.mcp_client import RESULT_BYTES_MAX, McpSession
 
 pytestmark = pytest.mark.anyio
 
@@ -181,7 +182,7 @@ async def test_a_call_that_takes_too_long_is_given_up_and_told_to_the_server(sta
 async def test_a_cancelled_caller_cancels_the_call_at_the_server_over_http(stand_in: DuffelStandIn) -> None:
     stand_in.hold = asyncio.Event()
     async with over_loopback(stand_in.server()) as url:
-        session = session_with(over_http(url, "", timeout_seconds=TIMEOUT_SECONDS))
+        session = session_with(over_http(url, timeout_seconds=TIMEOUT_SECONDS, result_bytes_max=RESULT_BYTES_MAX))
         tool = (await session.tools())["search_flights"]
         task = asyncio.create_task(session.call(tool, PARAMS))
         await stand_in.begun.wait()

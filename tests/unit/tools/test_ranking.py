@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.travel import Busy, Leg, Money, Offer, Wishes, instant_ms, local_time
+from domain.local_times import instant_ms, local_time
+from domain.travel import Busy, Leg, Money, Offer, Wishes
 from workers.tools.ranking import TABLE_ROWS_MAX, WEIGHTS, rank, reasoned, reasons_from, table
 
 ZONES = ("America/New_York", "Europe/Berlin", "Asia/Tokyo", "Australia/Lord_Howe")

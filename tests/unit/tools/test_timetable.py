@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.travel import FlightQuery, Leg, instant_ms
+from domain.local_times import instant_ms
+from domain.travel import FlightQuery, Leg
 from tests.support.flight_servers import NOW_MS
 from workers.tools.airports import airports
 from workers.tools.timetable import OFFERS_MAX, distance_km, offers_for

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from infra.capped_http import CappedTransport
 from tests.support.serving import serving
-from workers.tools.capped_http import CappedTransport
 
 pytestmark = pytest.mark.anyio
 
