@@ -85,9 +85,7 @@ class HintConsumer:
         self._expected = free
         session_over = self._link.session_over
         body = {"batch": free, "expires": int(PULL_SECONDS * SECOND_NS)}
-        self._link.send(
-            f"$JS.API.CONSUMER.MSG.NEXT.{JOBS}.{HINT_CONSUMER}", json.dumps(body).encode(), reply=self._pull
-        )
+        self._link.send(NEXT_HINTS, json.dumps(body).encode(), reply=self._pull)
         with suppress(TimeoutError):
             async with asyncio.timeout(PULL_SECONDS + PULL_MARGIN_SECONDS):
                 while self._expected > 0 and not session_over.is_set():

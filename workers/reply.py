@@ -31,7 +31,7 @@ from workers.answer import Answer
 from workers.confirmations import BUDGET_SPENT, sorry
 from workers.desk import Desk, Interruption, Lost, Stopped, commit
 from workers.llm.tokens import estimate_tokens
-from workers.prompts.build import Prompt, build_prompt
+from workers.prompts.build import Prompt, build_prompt, with_shorter_answer
 from workers.prompts.context import Context, read_context
 from workers.token_stream import TokenStream, joined_text
 from workers.understanding.days import days_of
@@ -44,6 +44,8 @@ RETRY_SECONDS_MIN = 0.25
 RETRY_SECONDS_MAX = 8.0
 WAIT_SECONDS_MAX = 20.0  # a model that asks for more patience gets no second try: the user hears of it at once
 NOTHING_SPENT = ModelUsage()
+ANSWER_TOKENS_MIN = 64  # with fewer left of a day's budget, an answer would be cut off before it said anything
+UNLIMITED_TOKENS = 1 << 62
 
 REPLIES = counter("microcos_worker_replies", "Replies that this worker ended.", ("outcome",))
 FAILURES = counter("microcos_worker_model_failures", "Model calls that failed.", ("code",))
@@ -55,6 +57,18 @@ class _Brief:
 
     context: Context
     prompt: Prompt
+
+    @property
+    def tokens(self) -> int:
+        """With the longest answer."""
+        return self.prompt.tokens + self.prompt.request.max_tokens
+
+    def within(self, tokens_left: int) -> _Brief:
+        """With a shorter answer where no more is left; as it is where what is left is enough, or for no answer."""
+        answer_tokens = tokens_left - self.prompt.tokens
+        if not ANSWER_TOKENS_MIN <= answer_tokens < self.prompt.request.max_tokens:
+            return self
+        return replace(self, prompt=with_shorter_answer(self.prompt, answer_tokens))
 
 
 class ReplyTurn:
@@ -137,12 +151,13 @@ class ReplyTurn:
     async def _attempt(self, brain: Brain, reply: Reply) -> Brain:
         if not self.is_ours and reply.attempt:
             self._spent = self._spent_by_dead(reply, await self._published_text(reply))
-        brief = await self._prepare(brain, reply)
-        wanted = brief.prompt.tokens + brief.prompt.request.max_tokens if brief else 0
-        can_pay = self._can_pay(brain, reply, wanted)
+        left = self._tokens_left(brain, reply)
+        brief = await self._prepare(brain, reply, left)
+        wanted = brief.tokens if brief else 0
+        can_pay = wanted <= left
         claimed = await self._claim(reply, self._spent.total_tokens + (wanted if can_pay else 0))
         if brief is not None and claimed.version != brain.version + 1:
-            brief = await self._prepare(claimed, reply)  # something was said or done meanwhile
+            brief = await self._prepare(claimed, reply, left)  # something was said or done meanwhile
         reply = claimed.replies[self.reply_id]
         keys = await self._desk.keyring.load(self.user_id)
         stream = self._open_stream(claimed, reply, keys)
@@ -162,7 +177,7 @@ class ReplyTurn:
         finally:
             stream.discard()
 
-    async def _prepare(self, brain: Brain, reply: Reply) -> _Brief | None:
+    async def _prepare(self, brain: Brain, reply: Reply, tokens_left: int) -> _Brief | None:
         """None when the prompt cannot be made: an attempt has to be claimed all the same, or nothing would end it."""
         desk = self._desk
         try:
@@ -187,13 +202,13 @@ class ReplyTurn:
         except Exception:
             logger.exception("reply.no_prompt")
             return None
-        return _Brief(context=context, prompt=prompt)
+        return _Brief(context=context, prompt=prompt).within(tokens_left)
 
-    def _can_pay(self, brain: Brain, reply: Reply, wanted: int) -> bool:
-        """Whether the day's budget has room for the call, beside what this reply has used already."""
+    def _tokens_left(self, brain: Brain, reply: Reply) -> int:
+        """What the day's budget has for the call, beside what this reply has used already."""
         limit = self._desk.settings.limit_tokens_per_day
         others = brain.tokens_spent(self._desk.clock.now_ms()) - reply.reserved_tokens
-        return not limit or others + self._spent.total_tokens + wanted <= limit
+        return limit - others - self._spent.total_tokens if limit else UNLIMITED_TOKENS
 
     async def _claim(self, reply: Reply, reserved_tokens: int) -> Brain:
         """Raises `StaleAttempt` or `Conflict` when it cannot be had."""

@@ -149,6 +149,20 @@ async def test_a_spent_budget_ends_in_a_canned_answer_without_a_call() -> None:
         assert len(spending.calls) == 1
 
 
+async def test_an_answer_is_as_long_as_the_day_s_budget_still_allows() -> None:
+    async with open_world(limit_tokens_per_day=1_000) as world:
+        model = ScriptedModel(["ok"])
+        reply_id = await world.post("Hi")
+        await world.serve(await world.worker(model))
+        end = await world.ending(reply_id)
+        assert (end.canned, end.content.text) == (False, "ok")
+        (start,) = await world.events(ReplyStarted)
+        assert start.reserved_tokens == 1_000
+        assert 64 <= model.calls[0].max_tokens < world.settings.llm_max_tokens
+        assert end.manifest is not None
+        assert end.manifest.parameters["max_tokens"] == model.calls[0].max_tokens
+
+
 async def test_what_is_reserved_at_the_claim_is_the_prompt_and_the_longest_answer() -> None:
     async with open_world(llm_max_tokens=500) as world:
         await world.post("Hi")

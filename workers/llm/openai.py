@@ -58,9 +58,8 @@ class OpenAIModel:
 
     @property
     def context_tokens_max(self) -> int:
-        return (
-            self._context_tokens_set or self._http.context_tokens_told or self._context_tokens_listed or CONTEXT_TOKENS
-        )
+        usual = CONTEXT_TOKENS if self._base_url == BASE_URL else CONTEXT_TOKENS_ELSEWHERE
+        return self._context_tokens_set or self._http.context_tokens_told or self._context_tokens_listed or usual
 
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         body = self._body(request) | {"stream": True, "stream_options": {"include_usage": True}}

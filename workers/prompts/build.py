@@ -166,6 +166,16 @@ def build_prompt(
     )
 
 
+def with_shorter_answer(prompt: Prompt, max_tokens: int) -> Prompt:
+    """The same prompt, for an answer of at most so many tokens."""
+    parameters = {**prompt.manifest.parameters, "max_tokens": max_tokens}
+    return replace(
+        prompt,
+        request=replace(prompt.request, max_tokens=max_tokens),
+        manifest=replace(prompt.manifest, parameters=parameters),
+    )
+
+
 def prompt_hash(messages: Sequence[PromptMessage]) -> str:
     """SHA-256, hex, of the messages as a JSON array of `{role, content}`."""
     return hashlib.sha256(_encode(list(messages))).hexdigest()

@@ -1,6 +1,6 @@
 """What a prompt is made from, read from the user's own stream: the conversation, attached notes, actions done already.
 
-Never from a view, which may lag. Owns which events are read; what of them is said is for prompts.py.
+Never from a view, which may lag. Owns which events are read; what of them is said is for build.py.
 """
 
 from __future__ import annotations
@@ -105,15 +105,6 @@ async def _times_of_done(log: EventLog, user_id: str, brain: Brain, offset_ms: i
     versions = sorted((s.version for s in brain.tasks.values() if s.task.status == "done"), reverse=True)
     rows = await log.read_versions(user_id, sorted(versions[:DONE_LOOKED_AT_MAX]))
     return {row.version: codec.peek(row).at_ms + offset_ms for row in rows}
-
-
-def question_text(scene: Scene) -> str:
-    """What the user wrote: the message that is answered, and nothing where it was deleted."""
-    for fact in scene.facts:
-        event = fact.event
-        if isinstance(event, MessageReceived) and fact.version == scene.reply.message_version:
-            return "" if event.content is REDACTED else event.content.text
-    return ""
 
 
 async def read_action(

@@ -1,6 +1,6 @@
 """The parts of a prompt that days and the talk before are told in: calendar, trips, plan, agenda, what was done. Pure.
 
-What is chosen goes into the manifest, and is written out from it alone: see prompts.py.
+What is chosen goes into the manifest, and is written out from it alone: see build.py.
 """
 
 from __future__ import annotations
