@@ -1,5 +1,5 @@
-"""How queries are answered: wait for the version that the client has seen, read one snapshot, mark it with version and
-strong ETag, or say 304.
+"""How queries are answered: wait for the version that the client names, or for all that the stream has by now; read one
+snapshot, mark it with version and strong ETag, or say 304.
 """
 
 from __future__ import annotations
@@ -30,9 +30,12 @@ async def answer_query(
     services, call = services_of(request), call_of(request)
     user = await user_of(services, call)
     views = services.views
+    names = (view,) if isinstance(view, str) else view
     min_version = integer(call.query, "min_version")
-    if min_version is not None:
-        for name in (view,) if isinstance(view, str) else view:
+    if min_version is None:
+        await views.catch_up(names, user.user_id)
+    else:
+        for name in names:
             await views.wait_for(name, user.user_id, min_version)
     fetched = await fetch(views, user)
     body = msgspec.json.encode(fetched.body)

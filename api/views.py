@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +28,10 @@ class Views:
     async def wait_for(self, view: str, user_id: str, min_version: int) -> None:
         """Raises `Invalid` above the head, `Unavailable` when the view stays behind."""
         await self.freshness.wait_for(view, user_id, min_version, self.side.settings.min_version_wait_seconds)
+
+    async def catch_up(self, views: Sequence[str], user_id: str) -> None:
+        """Waits, within reason, until they show what the user's stream has by now."""
+        await self.freshness.catch_up(views, user_id, self.side.settings.min_version_wait_seconds)
 
     async def changes(self, user_id: str, since: int, until: int) -> tuple[int, dict[str, Json]]:
         """For `state.updated`: waits until the state view has reached `until`; what changed after `since`."""

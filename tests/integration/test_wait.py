@@ -68,7 +68,8 @@ async def test_many_wait_for_different_versions_and_views(world: World, freshnes
     await asyncio.gather(*waiting)
 
 
-async def test_a_write_is_in_the_next_read(world: World, freshness: Freshness) -> None:
+@pytest.mark.parametrize("names_version", [True, False])
+async def test_a_write_is_in_the_next_read(world: World, freshness: Freshness, names_version: bool) -> None:
     """With a runner beside: each answer holds what was written just before it was asked for."""
     history = History(USER)
     async with projecting(world):
@@ -76,10 +77,25 @@ async def test_a_write_is_in_the_next_read(world: World, freshness: Freshness) -
             before = len(history.rows)
             history.say(f"m{number}")
             await asyncio.to_thread(write_log, world.url, history.rows[before:])
-            await freshness.wait_for("state", USER, len(history.rows), 30)
+            if names_version:
+                await freshness.wait_for("state", USER, len(history.rows), 30)
+            else:
+                await freshness.catch_up(["state", "chat"], USER, 30)
             fetched = await fetch_state(reader_of(world, history), USER)
             assert fetched.mark.version == len(history.rows)
             assert fetched.body["messages"][-2]["text"] == f"m{number}"
+
+
+async def test_a_view_that_stands_still_is_read_as_it_is_and_others_are_waited_for(
+    world: World, freshness: Freshness
+) -> None:
+    await freshness.catch_up(["state"], USER, 30)  # there is nothing yet
+    write_log(world.url, History(USER).say().rows)
+    await freshness.catch_up(["chat"], USER, 0.05)
+    await freshness.catch_up(["chat"], USER, 3_600)
+    waiting = asyncio.create_task(freshness.catch_up(["chat", "state"], USER, 3_600))
+    catch_up(world.url)
+    await waiting
 
 
 async def test_the_poller_rests_while_nobody_waits(world: World, freshness: Freshness) -> None:

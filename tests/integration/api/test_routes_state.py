@@ -219,6 +219,18 @@ async def test_every_query_waits_for_the_version_that_a_client_has_seen(world: A
     assert above.headers["x-stream-version"] == str(version)
 
 
+@pytest.mark.parametrize("path", [*QUERIES, "/state?since=0"])
+async def test_what_was_acknowledged_is_in_the_next_answer_of_any_process(world: ApiWorld, path: str) -> None:
+    user = world.user()
+    for n in range(5):
+        task = await user.task(f"{n}")
+        for at in (0, 1):
+            answer = await user.get(path, at=at)
+            assert answer.status_code == 200
+            assert int(answer.headers["x-stream-version"]) >= task["version"]
+            assert (await user.get(f"/tasks/{task['id']}", at=at)).status_code == 200
+
+
 @pytest.mark.parametrize("path", [*QUERIES, "/state?since=0", "/state?as_of=1"])
 async def test_every_query_has_an_etag_that_changes_with_its_answer(world: ApiWorld, path: str) -> None:
     user = world.user()
