@@ -55,6 +55,7 @@ web-deps: web/node_modules/.installed ## install what building and testing the w
 web-test: $(VENV)/.installed web/node_modules/.installed ## the web client's tests, in Debian's Chromium on the real system
 	$(NPM) run check
 	$(NPM) test
+	@rm -rf web/e2e-results
 	$(NPM) run e2e
 
 # The locks hold versions and hashes, no addresses; what runs is what was tested. The local model's is two packages and

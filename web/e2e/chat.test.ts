@@ -1,7 +1,7 @@
 // Chat in a browser, against the real system with the offline model.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Person, assertSoon, closeBrowser } from "./people.ts";
+import { Person, assertSoon, closeBrowser, today } from "./people.ts";
 import { System } from "./system.ts";
 
 let system: System;
@@ -12,6 +12,9 @@ after(async () => {
   await closeBrowser();
   await system.close();
 });
+
+const keptKeys = (person: Person) =>
+  person.page.evaluate(() => Object.keys(localStorage).filter((key) => !key.includes("taste")));
 
 test("the printed link logs in once, and logging out forgets everything", async () => {
   const person = await Person.come();
@@ -26,10 +29,7 @@ test("the printed link logs in once, and logging out forgets everything", async 
   await person.page.getByText("me", { exact: true }).click();
   await person.page.getByRole("button", { name: "Log out" }).click();
   await person.page.waitForURL("**/login");
-  assert.deepEqual(
-    await person.page.evaluate(() => Object.keys(localStorage).filter((key) => !key.includes("taste"))),
-    [],
-  );
+  assert.deepEqual(await keptKeys(person), []);
   await person.page.getByLabel(/Log-in link/).fill(link);
   await person.page.getByRole("button", { name: "Log in" }).click();
   await person.page.getByText(/used already/).waitFor();
@@ -84,7 +84,11 @@ test("a refused change of a task is taken back and said", async () => {
   await panel.getByRole("checkbox", { name: /Stay open/ }).click();
   await person.page.locator(".notice").getByText("No.").waitFor();
   await panel.locator(".task.open", { hasText: "Stay open" }).waitFor();
-  await person.leave(/409/);
+  await person.page.route("**/api/v1/tasks", (route) => route.abort());
+  await panel.getByRole("checkbox", { name: /Stay open/ }).click();
+  await person.page.locator(".notice").getByText("The server does not answer.").waitFor();
+  await panel.locator(".task.open", { hasText: "Stay open" }).waitFor();
+  await person.leave(/409|ERR_FAILED/);
 });
 
 test("an attached file is kept as a note that the message names", async () => {
@@ -134,16 +138,15 @@ test("history pages back to the first message", async () => {
   }
   const person = await Person.loggedIn(system, "historian");
   await person.page.getByText("message-59.").waitFor();
-  assert.equal(await person.page.getByText("message-0.", { exact: true }).count(), 0);
-  for (
-    let pages = 0;
-    pages < 4 && (await person.page.getByText("message-0.", { exact: true }).count()) === 0;
-    pages += 1
-  ) {
-    await person.page.getByRole("button", { name: "Earlier messages" }).click();
-    await person.page.waitForTimeout(300);
+  const first = person.page.getByText("message-0.", { exact: true });
+  assert.equal(await first.count(), 0);
+  const earlier = person.page.locator("button:enabled", { hasText: "Earlier messages" });
+  while ((await first.count()) === 0) {
+    const page = person.page.waitForResponse(/\/conversations\/main\/messages/);
+    await earlier.click();
+    await page;
+    await first.or(earlier).first().waitFor();
   }
-  await person.page.getByText("message-0.", { exact: true }).waitFor();
   const said = await person.page.locator(".message.user").allInnerTexts();
   assert.deepEqual(
     said.map((text) => /message-(\d+)/.exec(text)?.[1]),
@@ -156,7 +159,7 @@ test("the calendar takes an entry and an .ics file, and today's stands in the ag
   const person = await Person.loggedIn(system, "planner");
   const panel = await person.openPanel("Calendar");
   await panel.getByText("New entry").click();
-  const day = await person.page.evaluate(() => new Date().toLocaleDateString("sv-SE"));
+  const day = today();
   await panel.getByLabel("Title", { exact: true }).fill("Stand-up");
   await panel.getByLabel("Start", { exact: true }).fill(`${day}T22:30`);
   await panel.getByLabel("End", { exact: true }).fill(`${day}T22:45`);
@@ -259,6 +262,61 @@ test("everything can be taken along", async () => {
   await person.leave();
 });
 
+test("everything can be erased, once the word is typed, and who comes back is somebody new", async () => {
+  const person = await Person.loggedIn(system, "erased");
+  const { page } = person;
+  await person.ask("Remind me to call John tomorrow at 5pm");
+  await page.getByText("erased", { exact: true }).click();
+  await page.getByRole("button", { name: "Erase everything …" }).click();
+  const dialog = page.getByRole("dialog", { name: "Erase everything?" });
+  await dialog.getByRole("button", { name: "Keep everything" }).click();
+  await dialog.waitFor({ state: "hidden" });
+  await page.getByRole("button", { name: "Erase everything …" }).click();
+  const confirm = dialog.getByRole("button", { name: "Erase for good" });
+  assert.equal(await confirm.isDisabled(), true);
+  await dialog.getByLabel("To confirm, type ERASE").fill("erase it");
+  assert.equal(await confirm.isDisabled(), true);
+  await dialog.getByLabel("To confirm, type ERASE").fill("ERASE");
+  assert.deepEqual(await person.axe(), []);
+  await person.shot("erase");
+  let isHeld = true;
+  await page.route("**/api/v1/erase", async (route) => {
+    await assertSoon(async () => assert.equal(isHeld, false));
+    await route.continue();
+  });
+  await confirm.click();
+  await dialog.getByRole("progressbar", { name: "Erasing …" }).waitFor();
+  await page.keyboard.press("Escape");
+  assert.equal(await dialog.isVisible(), true, "what has begun is not called off");
+  isHeld = false;
+  await page.waitForURL("**/login");
+  await page.getByText("All your data was erased").waitFor();
+  await person.shot("erased");
+  assert.deepEqual(await keptKeys(person), []);
+  await page.getByLabel(/Log-in link/).fill(system.token("erased"));
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByText("What can I take off your mind?").waitFor();
+  const panel = await person.openPanel("Tasks");
+  await panel.getByText("No open tasks.").waitFor();
+  await person.leave();
+});
+
+test("an erasure that gets no answer is said, and can be tried again or left", async () => {
+  const person = await Person.loggedIn(system, "hesitant", { locale: "de-DE" });
+  const { page } = person;
+  await page.getByText("hesitant", { exact: true }).click();
+  await page.getByRole("button", { name: "Alles löschen …" }).click();
+  const dialog = page.getByRole("dialog", { name: "Alles löschen?" });
+  await dialog.getByLabel("Zur Bestätigung LÖSCHEN eintippen").fill("LÖSCHEN");
+  await page.route("**/api/v1/erase", (route) => route.abort());
+  await dialog.getByRole("button", { name: "Endgültig löschen" }).click();
+  await dialog.getByRole("alert").getByText("Der Server antwortet nicht.").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+  await person.ask("Hallo");
+  await person.leave(/ERR_FAILED/);
+});
+
 test("a reminder that comes due says so on every page", async () => {
   const person = await Person.loggedIn(system, "forgetful");
   const due = new Date().toISOString().slice(0, 16);
@@ -274,7 +332,7 @@ test("a reminder that comes due says so on every page", async () => {
 });
 
 test("the picture in the README", async () => {
-  const day = new Date().toISOString().slice(0, 10);
+  const day = today();
   const add = (title: string, more: object) =>
     system.call("anna", "POST", "/api/v1/tasks", { action: "create", task: { title, ...more } });
   await system.call("anna", "PUT", "/api/v1/preferences/timezone", { value: "Europe/Berlin" });
@@ -297,13 +355,19 @@ test("the picture in the README", async () => {
     notes: ["One thing at a time."],
   };
   await system.call("anna", "PUT", `/api/v1/plan/${day}`, plan);
-  const person = await Person.loggedIn(system, "anna", { viewport: { width: 1240, height: 780 } });
-  await person.ask("Remind me to call John tomorrow at 5pm");
+  for (const [conversationId, text, title] of [
+    ["garden", "Remember that the roses want water on Fridays", "Garden"],
+    ["offsite", "Remind me to book the room for the offsite tomorrow", "Offsite in Boston"],
+  ]) {
+    await system.call("anna", "POST", "/api/v1/message", { channel: "chat", text, conversationId });
+    await system.call("anna", "PATCH", `/api/v1/conversations/${conversationId}`, { title });
+  }
+  const person = await Person.loggedIn(system, "anna", { viewport: { width: 1240, height: 860 } });
   await person.ask("Find me flights from New York to Boston next week");
+  await person.ask("Select the first one");
   const agenda = await person.openPanel("Today");
   await agenda.getByText("Lunch with Jim").waitFor();
-  await person.answers.last().locator(".card.trip").scrollIntoViewIfNeeded();
-  await person.box.fill("Take the first one");
+  await person.answers.last().getByRole("button", { name: "Approve" }).waitFor();
   await person.shot("readme");
   await person.leave();
 });

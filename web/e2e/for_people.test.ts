@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { BrowserContextOptions } from "playwright-core";
-import { Person, assertSoon, closeBrowser } from "./people.ts";
+import { Person, assertSoon, closeBrowser, today } from "./people.ts";
 import { System } from "./system.ts";
 
 const PANELS = ["Today", "Tasks", "Calendar", "Trips", "Memory"];
 let system: System;
 before(async () => {
   system = await System.start({ MICROCOS_LIMIT_TOKENS_PER_DAY: "3000", MICROCOS_LIMIT_FLIGHT_SEARCHES_PER_DAY: "1" });
-  const day = new Date().toISOString().slice(0, 10);
+  const day = today();
   await system.call("seen", "POST", "/api/v1/memory/pin", {
     type: "preference",
     key: "favorite_airport",
@@ -63,7 +63,7 @@ for (const [name, options] of LOOKS) {
   });
 }
 
-test("axe finds nothing at the log-in, and it paints within 200 ms", async () => {
+test("axe finds nothing at the log-in, and how soon it paints is told", async () => {
   const person = await Person.come();
   await person.page.goto(`${system.url}/login`);
   await person.page.getByRole("button", { name: "Log in" }).waitFor();

@@ -29,7 +29,7 @@ async function untilSays(person: Person, text: string): Promise<void> {
 
 test("an answer grows word by word, never backwards, and ends whole", async () => {
   const person = await Person.loggedIn(system, "reader");
-  await person.say("count to 60");
+  await person.say("count to 150");
   await untilSays(person, "number-3 ");
   const seen: string[] = [];
   while ((await person.answers.last().getAttribute("data-status")) !== "completed") {
@@ -38,7 +38,7 @@ test("an answer grows word by word, never backwards, and ends whole", async () =
   }
   assert.ok(seen.length > 5, `it grew in ${seen.length} steps`);
   for (const [index, text] of seen.entries()) assert.ok(text.startsWith(seen[index - 1] ?? ""), "it only grows");
-  assert.equal(await person.answered(), counted(60));
+  assert.equal(await person.answered(), counted(150));
   await person.shot("streamed");
   await person.leave();
 });
@@ -61,12 +61,12 @@ test("stop keeps what was said; answering again replaces it", async () => {
 
 test("messages sent while an answer runs are answered one by one", async () => {
   const person = await Person.loggedIn(system, "hasty");
-  await person.say("count to 20");
+  await person.say("count to 100");
   await untilSays(person, "number-2 ");
   await person.say("count to 7");
   await person.page.getByText("Waiting for its turn").waitFor();
   await assertSoon(async () => assert.equal(await person.answers.last().locator(".markdown").innerText(), counted(7)));
-  assert.deepEqual(await person.answers.locator(".markdown").allInnerTexts(), [counted(20), counted(7)]);
+  assert.deepEqual(await person.answers.locator(".markdown").allInnerTexts(), [counted(100), counted(7)]);
   await person.leave();
 });
 

@@ -1,9 +1,10 @@
 // Somebody with a browser. What their console says is kept: it must stay clean.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type TestContext, afterEach } from "node:test";
 import {
   type Browser,
   type BrowserContext,
@@ -16,11 +17,17 @@ import { VOICE } from "./fake_speech.ts";
 import type { System } from "./system.ts";
 
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const SHOTS = join(import.meta.dirname, "shots");
+const RESULTS = join(import.meta.dirname, "../e2e-results");
+const TIME_ZONE = "Europe/Berlin";
 const VOICE_FILE = join(tmpdir(), `microcos-voice-${process.pid}.wav`);
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-export const WAIT_MS = 20_000;
+export const WAIT_MS = 30_000; // for a machine that has other things to do
 
+/** The day that everybody's clock shows, which is not the one in UTC just before midnight. */
+export const today = (): string => new Date().toLocaleDateString("sv-SE", { timeZone: TIME_ZONE });
+
+/** Who has not left yet. */
+const present = new Set<Person>();
 let browser: Promise<Browser> | null = null;
 
 function openBrowser(): Promise<Browser> {
@@ -51,6 +58,7 @@ export class Person {
     this.context = context;
     this.page = page;
     this.watch(page);
+    present.add(this);
   }
 
   /** A new browser context that nobody has logged in to. */
@@ -60,7 +68,7 @@ export class Person {
     ).newContext({
       viewport: { width: 1280, height: 800 },
       locale: "en-GB",
-      timezoneId: "Europe/Berlin",
+      timezoneId: TIME_ZONE,
       reducedMotion: "reduce",
       ...options,
     });
@@ -120,8 +128,16 @@ export class Person {
   }
 
   async shot(name: string): Promise<void> {
-    mkdirSync(SHOTS, { recursive: true });
-    await this.page.screenshot({ path: join(SHOTS, `${name}.png`) });
+    await this.page.screenshot({ path: join(RESULTS, `${name}.png`) });
+  }
+
+  /** Puts down what every page of this person shows, and what it complained about. */
+  async witness(name: string): Promise<void> {
+    for (const [index, page] of this.context.pages().entries()) {
+      const path = join(RESULTS, `failed-${name}-${index}`);
+      await page.screenshot({ path: `${path}.png` });
+      writeFileSync(`${path}.txt`, `${page.url()}\n${this.complaints.join("\n")}\n`);
+    }
   }
 
   /** Every finding of axe on the page as it stands. */
@@ -136,15 +152,29 @@ export class Person {
     });
   }
 
+  async close(): Promise<void> {
+    present.delete(this);
+    await this.context.close();
+  }
+
   /** To be called last: the console is clean, but for what `allowed` matches. */
   async leave(allowed: RegExp = /^$/): Promise<void> {
-    await this.context.close();
+    await this.close();
     assert.deepEqual(
       this.complaints.filter((line) => !allowed.test(line)),
       [],
     );
   }
 }
+
+// Whoever is still there when a test ends is there because it failed: they would go on, and disturb the next one.
+afterEach(async (context) => {
+  const { name, passed } = context as TestContext & { passed: boolean };
+  for (const person of [...present].reverse()) {
+    if (!passed) await person.witness(name.replace(/\W+/g, "-").slice(0, 60));
+    await person.close();
+  }
+});
 
 /** Looks again until the assertion holds. */
 export async function assertSoon(assertion: () => Promise<void>): Promise<void> {

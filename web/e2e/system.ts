@@ -50,7 +50,7 @@ export class System {
   /** Ends everything: as by Ctrl-C, or at once. */
   async down(signal: "SIGINT" | "SIGKILL" = "SIGINT"): Promise<void> {
     const child = this.child;
-    if (child === null || child.exitCode !== null) return;
+    if (child === null || hasEnded(child)) return;
     const gone = new Promise((done) => child.once("exit", done));
     child.kill(signal);
     await gone;
@@ -99,11 +99,13 @@ export class System {
     const end = Date.now() + READY_MS;
     while (!condition()) {
       if (Date.now() > end) throw new Error(`microcos dev is not ready:\n${this.output}`);
-      if (this.child?.exitCode !== null) throw new Error(`microcos dev ended:\n${this.output}`);
+      if (this.child === null || hasEnded(this.child)) throw new Error(`microcos dev ended:\n${this.output}`);
       await new Promise((done) => setTimeout(done, 50));
     }
   }
 }
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
 export function freePort(): Promise<number> {
   return new Promise((done) => {

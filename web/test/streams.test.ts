@@ -62,10 +62,12 @@ test("messages go in order, each under its own key, and wait while nobody answer
   await outbox.flush();
   await new Promise(setImmediate);
   assert.deepEqual(keys, ["a"], "b waits behind a");
+  assert.equal(outbox.isUnanswered(), true);
   t.mock.timers.tick(2_000);
   await new Promise(setImmediate);
   await new Promise(setImmediate);
   assert.deepEqual(keys, ["a", "a", "b"]);
+  assert.equal(outbox.isUnanswered(), false);
   assert.deepEqual(
     outbox.list().map(({ state }) => state),
     ["sent", "sent"],

@@ -108,7 +108,7 @@ function Decision({ action }: { action: Action }) {
     try {
       await live.client.json(`/api/v1/actions/${action.id}/${verdict}`, { method: "POST", body: {}, key: newId("k") });
     } catch (error) {
-      notify(error instanceof Error ? error.message : String(error));
+      notify(error);
     }
     setAsked(false);
   };

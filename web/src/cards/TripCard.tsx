@@ -27,7 +27,7 @@ export function TripCard({ trip }: { trip: Trip }) {
       }));
       void live.queries.invalidateQueries({ queryKey: ["trips"] });
     } catch (error) {
-      notify(error instanceof Error ? error.message : String(error));
+      notify(error);
     }
     setAsked(null);
   };

@@ -79,10 +79,10 @@ function postMessage(
   live.outbox.add({ id: newMessageId(), text, notes, createdAt: new Date().toISOString(), ...how });
 }
 
-async function command(live: Live, path: string, notify: (text: string) => void): Promise<void> {
+async function command(live: Live, path: string, notify: (what: unknown) => void): Promise<void> {
   try {
     await live.client.json(path, { method: "POST", body: {}, key: newId("k") });
   } catch (error) {
-    notify(error instanceof Error ? error.message : String(error));
+    notify(error);
   }
 }

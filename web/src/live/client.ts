@@ -36,36 +36,31 @@ export interface Ask {
   signal?: AbortSignal;
 }
 
-export class Client {
-  private readonly tokenOf: () => string | null;
-  private readonly onExpired: () => void;
+/** Whose requests these are. */
+export interface Bearer {
+  token(): string | null;
+  /** Whether there is another token than the one that was refused. Rejects with `Away` when nobody can tell. */
+  renew(refused: string): Promise<boolean>;
+  expire(): void;
+}
 
-  constructor(tokenOf: () => string | null, onExpired: () => void) {
-    this.tokenOf = tokenOf;
-    this.onExpired = onExpired;
+export class Client {
+  readonly bearer: Bearer;
+
+  constructor(bearer: Bearer) {
+    this.bearer = bearer;
   }
 
   /** Throws `Problem` for a refusal and `Away` when nothing answered. */
   async send(path: string, ask: Ask = {}): Promise<Response> {
-    const headers: Record<string, string> = { ...ask.headers };
-    const token = this.tokenOf();
-    if (token !== null) headers.authorization = `Bearer ${token}`;
-    if (ask.key !== undefined) headers["idempotency-key"] = ask.key;
-    if (ask.body !== undefined) headers["content-type"] = "application/json";
-    if (ask.fileType !== undefined) headers["content-type"] = ask.fileType;
-    const body = ask.file ?? ask.form ?? (ask.body === undefined ? null : JSON.stringify(ask.body));
-    let response: Response;
-    try {
-      const { method = "GET", signal = null } = ask;
-      response = await fetch(path, { method, headers, body, signal, credentials: "omit", redirect: "error" });
-    } catch (error) {
-      if (ask.signal?.aborted) throw error;
-      throw new Away();
+    const token = this.bearer.token();
+    let response = await fetchAs(token, path, ask);
+    if (response.status === 401 && token !== null && (await this.bearer.renew(token))) {
+      response = await fetchAs(this.bearer.token(), path, ask);
+      if (response.status === 401) this.bearer.expire();
     }
     if (response.ok) return response;
-    const problem = await problemOf(response);
-    if (problem.status === 401 && token !== null && token === this.tokenOf()) this.onExpired();
-    throw problem;
+    throw await problemOf(response);
   }
 
   async json<T>(path: string, ask: Ask = {}): Promise<T> {
@@ -75,6 +70,22 @@ export class Client {
     } catch {
       throw new Away(); // cut off in the middle
     }
+  }
+}
+
+async function fetchAs(token: string | null, path: string, ask: Ask): Promise<Response> {
+  const headers: Record<string, string> = { ...ask.headers };
+  if (token !== null) headers.authorization = `Bearer ${token}`;
+  if (ask.key !== undefined) headers["idempotency-key"] = ask.key;
+  if (ask.body !== undefined) headers["content-type"] = "application/json";
+  if (ask.fileType !== undefined) headers["content-type"] = ask.fileType;
+  const body = ask.file ?? ask.form ?? (ask.body === undefined ? null : JSON.stringify(ask.body));
+  try {
+    const { method = "GET", signal = null } = ask;
+    return await fetch(path, { method, headers, body, signal, credentials: "omit", redirect: "error" });
+  } catch (error) {
+    if (ask.signal?.aborted) throw error;
+    throw new Away();
   }
 }
 

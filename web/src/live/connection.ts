@@ -119,6 +119,7 @@ export class Connection {
     try {
       const place = this.place ?? (await this.begin());
       const headers: Record<string, string> = this.lastId === null ? {} : { "last-event-id": this.lastId };
+      const token = this.client.bearer.token() ?? "";
       const response = await this.client.send(place.streamUrl, { headers, signal: cut.signal });
       if (response.body === null) return "away";
       this.failures = 0;
@@ -131,7 +132,7 @@ export class Connection {
         }
         this.ears.onFrames(frames);
       });
-      return expired ? "expired" : "again";
+      return expired && !(await this.client.bearer.renew(token)) ? "expired" : "again";
     } catch (error) {
       if (error instanceof Problem) return this.refused(error);
       return cut.signal.aborted ? "again" : "away";

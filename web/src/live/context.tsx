@@ -1,7 +1,7 @@
 // How components read the live state.
 import { QueryClientProvider, useQuery } from "@tanstack/react-query";
 import { type ReactNode, createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
-import { expire, login } from "../session/token.ts";
+import { bearer } from "../session/renewal.ts";
 import { type Brain, emptyBrain } from "./brain.ts";
 import type { Link } from "./connection.ts";
 import { BRAIN, Live } from "./live.ts";
@@ -10,11 +10,11 @@ import type { Unsent } from "./outbox.ts";
 const Context = createContext<Live | null>(null);
 const NOTHING = emptyBrain();
 
-/** Lives as long as one token; the next one begins with what the server and this browser kept. */
+/** Lives as long as one log-in; the next one begins with what the server and this browser kept. */
 export function LiveProvider({ userId, children }: { userId: string; children: ReactNode }) {
   const [live, setLive] = useState<Live | null>(null);
   useEffect(() => {
-    const made = new Live(userId, () => login()?.token ?? null, expire);
+    const made = new Live(userId, bearer);
     setLive(made);
     void made.start();
     return () => made.stop();
@@ -51,4 +51,9 @@ export function useLink(): Link {
 export function useOutbox(): readonly Unsent[] {
   const { outbox } = useLive();
   return useSyncExternalStore(outbox.subscribe, outbox.list);
+}
+
+export function useIsUnanswered(): boolean {
+  const { outbox } = useLive();
+  return useSyncExternalStore(outbox.subscribe, outbox.isUnanswered);
 }

@@ -4,7 +4,7 @@ import { QueryClient } from "@tanstack/react-query";
 import { newId } from "../session/ids.ts";
 import type { Frame, Message, State } from "../wire.ts";
 import { type Brain, emptyBrain, mergeMessages, withSnapshot } from "./brain.ts";
-import { Client, Problem } from "./client.ts";
+import { type Bearer, Client, Problem } from "./client.ts";
 import { Connection, type Link } from "./connection.ts";
 import { Outbox } from "./outbox.ts";
 import { reduceAll } from "./reducer.ts";
@@ -29,14 +29,14 @@ export class Live {
   /** Frames that wait for a snapshot, while one is taken anew. */
   private held: Frame[] | null = null;
 
-  constructor(userId: string, tokenOf: () => string | null, onExpired: () => void) {
-    this.client = new Client(tokenOf, onExpired);
+  constructor(userId: string, bearer: Bearer) {
+    this.client = new Client(bearer);
     this.connection = new Connection(this.client, sessionStorage, userId, {
       onFrames: (frames) => this.hear(frames),
       onLink: (link) => {
         this.setLink(link);
         if (link === "live") void this.outbox.flush();
-        if (link === "expired") onExpired();
+        if (link === "expired") bearer.expire();
       },
     });
     this.outbox = new Outbox(this.client, localStorage, userId, (accepted) => {

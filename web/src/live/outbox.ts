@@ -36,6 +36,7 @@ export class Outbox {
   private entries: readonly Unsent[];
   private sending = false;
   private failures = 0;
+  private unanswered = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(client: Client, storage: Storage, userId: string, onAccepted: (accepted: Accepted) => void) {
@@ -52,6 +53,8 @@ export class Outbox {
     return () => this.listeners.delete(listener);
   };
   readonly list = (): readonly Unsent[] => this.entries;
+  /** Nobody answered the last one: whatever the stream believes, there is no connection. */
+  readonly isUnanswered = (): boolean => this.unanswered;
 
   /** What another tab wrote. */
   readonly reread = (event: StorageEvent): void => {
@@ -105,9 +108,11 @@ export class Outbox {
     try {
       this.onAccepted(await this.post(entry));
       this.failures = 0;
+      this.unanswered = false;
       this.change(entry.id, (sent) => ({ ...sent, state: "sent" }));
       return true;
     } catch (error) {
+      this.unanswered = error instanceof Away;
       if (error instanceof Problem && !error.isPassing && error.status !== 401) {
         this.change(entry.id, (refused) => ({ ...refused, state: "refused", code: error.code, detail: error.message }));
         return true;
@@ -139,6 +144,7 @@ export class Outbox {
     const ms = seconds === null ? Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** this.failures) : seconds * 1_000;
     this.failures += 1;
     this.timer = setTimeout(() => void this.flush(), ms);
+    this.tell();
   }
 
   private change(id: string, to: (entry: Unsent) => Unsent): void {

@@ -1,12 +1,11 @@
 // Who is logged in, what the day has cost, how the page looks and speaks, and the way out.
-import { useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { Brain } from "../live/brain.ts";
-import { useBrain, useLive } from "../live/context.tsx";
+import { useBrain } from "../live/context.tsx";
 import { logOut } from "../session/token.ts";
 import { Icon } from "../ui/Icon.tsx";
-import { useNotify } from "../ui/notify.tsx";
 import { type Taste, setTaste, useTaste } from "../ui/taste.ts";
+import { Erase, Export } from "./OwnData.tsx";
 import { useUsage } from "./lists.ts";
 
 const userIdOf = (brain: Brain) => brain.userId;
@@ -23,9 +22,10 @@ export function Account() {
         </summary>
         <Settings />
         <Export />
-        <button type="button" onClick={logOut}>
+        <button type="button" onClick={() => logOut()}>
           <Icon name="out" /> {t("logOut")}
         </button>
+        <Erase />
       </details>
     </footer>
   );
@@ -86,30 +86,5 @@ function Settings() {
         {t("speakAnswers")}
       </label>
     </div>
-  );
-}
-
-/** Everything about the user, as a file. */
-function Export() {
-  const { t } = useI18n();
-  const live = useLive();
-  const notify = useNotify();
-  const [busy, setBusy] = useState(false);
-  const save = async () => {
-    setBusy(true);
-    try {
-      const url = URL.createObjectURL(await (await live.client.send("/api/v1/export")).blob());
-      const link = Object.assign(document.createElement("a"), { href: url, download: "microcos-export.zip" });
-      link.click();
-      URL.revokeObjectURL(url);
-    } catch (error) {
-      notify(error instanceof Error && error.message ? error.message : t("away"));
-    }
-    setBusy(false);
-  };
-  return (
-    <button type="button" disabled={busy} onClick={() => void save()}>
-      <Icon name="down" /> {t("export")}
-    </button>
   );
 }

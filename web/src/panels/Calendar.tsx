@@ -25,7 +25,9 @@ export function Calendar() {
         <button type="button" onClick={() => setFrom(daysLater(from, -DAYS))}>
           {t("previous")}
         </button>
-        <span>{t.day(from)}</span>
+        <span>
+          {t.day(from)} – {t.day(daysLater(from, DAYS - 1))}
+        </span>
         <button type="button" onClick={() => setFrom(daysLater(from, DAYS))}>
           {t("next")}
         </button>
@@ -57,7 +59,7 @@ export function EventRow({ event, canDelete = false }: { event: Occurrence; canD
   const notify = useNotify();
   const remove = useMutation({
     mutationFn: () => live.client.json(`/api/v1/calendar/events/${event.id}`, { method: "DELETE", key: newId("k") }),
-    onError: (error) => notify(error.message),
+    onError: (error) => notify(error),
     onSuccess: () => live.queries.invalidateQueries({ queryKey: ["calendar"] }),
   });
   return (
@@ -89,7 +91,7 @@ function NewEvent() {
   const create = useMutation({
     mutationFn: (body: Record<string, string>) =>
       live.client.json("/api/v1/calendar/event", { method: "POST", body, key: newId("k") }),
-    onError: (error) => notify(error.message),
+    onError: (error) => notify(error),
     onSuccess: () => live.queries.invalidateQueries({ queryKey: ["calendar"] }),
   });
   const submit = (event: FormEvent<HTMLFormElement>) => {
@@ -148,7 +150,7 @@ function Import() {
         fileType: "text/calendar",
         key: newId("k"),
       }),
-    onError: (error) => notify(error.message),
+    onError: (error) => notify(error),
     onSuccess: (answer) => {
       notify(t("importedEvents", { count: answer.imported + answer.updated, skipped: answer.skipped.length }));
       void live.queries.invalidateQueries({ queryKey: ["calendar"] });

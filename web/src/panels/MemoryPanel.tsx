@@ -80,7 +80,7 @@ function useForget(): (path: string) => void {
   const notify = useNotify();
   const { mutate } = useMutation({
     mutationFn: (path: string) => live.client.json(`/api/v1/${path}`, { method: "DELETE", key: newId("k") }),
-    onError: (error) => notify(error.message),
+    onError: (error) => notify(error),
   });
   return (path) => mutate(path);
 }

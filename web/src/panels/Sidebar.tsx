@@ -64,8 +64,7 @@ function Item() {
   const [editing, setEditing] = useState(false);
   const [deleting, setDeleting] = useState(false);
   const item = () => aui.threadListItem;
-  const tell = (done: Promise<void> | void) =>
-    void Promise.resolve(done).catch((error: Error) => notify(error.message));
+  const tell = (done: Promise<void> | void) => void Promise.resolve(done).catch(notify);
   const rename = (given: string) => {
     setEditing(false);
     if (given.trim() !== "" && given.trim() !== title) tell(item().rename(given.trim()));

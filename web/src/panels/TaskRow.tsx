@@ -27,7 +27,7 @@ export function useTaskChange(task: Task) {
     },
     onError: (error) => {
       live.change((brain) => ({ ...brain, tasks: { ...brain.tasks, [task.id]: task } }));
-      notify(error.message);
+      notify(error);
     },
     onSuccess: (answer) => {
       if ("id" in answer && "title" in answer) {

@@ -90,7 +90,7 @@ function useNewTask(tasks: Record<string, Task>) {
       live.change((brain) =>
         task.id in brain.tasks ? brain : { ...brain, tasks: { ...brain.tasks, [task.id]: task } },
       ),
-    onError: (error) => notify(error.message),
+    onError: (error) => notify(error),
     onSettled: (_, __, draft) => setDrafts((known) => known.filter(({ key }) => key !== draft.key)),
   });
   // The event of a new task may come before the answer of its command: then the task itself is shown.

@@ -2,6 +2,7 @@
 import { HeadContent, Outlet, Scripts, createRootRoute } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { I18nProvider } from "../i18n/i18n.tsx";
+import { startRenewal } from "../session/renewal.ts";
 import { start } from "../session/token.ts";
 import icon from "../styles/icon.svg?url&no-inline";
 import styles from "../styles/all.css?url";
@@ -9,6 +10,7 @@ import { NotifyProvider } from "../ui/notify.tsx";
 import { paint } from "../ui/taste.ts";
 
 if (typeof window !== "undefined") {
+  startRenewal();
   start();
   paint();
 }

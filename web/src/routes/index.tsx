@@ -8,7 +8,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { LiveProvider } from "../live/context.tsx";
 import { PANELS, PANEL_ICONS, Panel, type PanelName } from "../panels/Panel.tsx";
 import { Sidebar } from "../panels/Sidebar.tsx";
-import { login, stamp, subscribe } from "../session/token.ts";
+import { logInEra, login, stamp, subscribe } from "../session/token.ts";
 import { Banners } from "../ui/Banners.tsx";
 import { HomeZone } from "../ui/HomeZone.tsx";
 import { Icon } from "../ui/Icon.tsx";
@@ -34,7 +34,7 @@ function Home() {
   const user = login();
   if (user === null) return <Navigate to="/login" replace />;
   return (
-    <LiveProvider key={user.token} userId={user.userId}>
+    <LiveProvider key={logInEra()} userId={user.userId}>
       <Frame />
     </LiveProvider>
   );

@@ -2,22 +2,12 @@
 import { createFileRoute, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useCallback, useEffect, useRef, useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
-import { Away, Client } from "../live/client.ts";
-import { type OidcConfig, beginOidc, finishOidc } from "../session/oidc.ts";
-import { type Login as Found, isExpired, login, logIn, readToken } from "../session/token.ts";
+import { type LogInConfig, getConfig, stranger } from "../session/config.ts";
+import { beginOidc, finishOidc } from "../session/oidc.ts";
+import { type Login as Found, farewell, isExpired, login, logIn, readToken } from "../session/token.ts";
+import { messageOf } from "../ui/notify.tsx";
 
 export const Route = createFileRoute("/login")({ component: Login });
-
-interface Config {
-  mode: "dev" | "oidc" | "token";
-  oidc: OidcConfig | null;
-}
-
-const client = new Client(
-  () => null,
-  () => undefined,
-);
-const getConfig = () => client.json<Config>("/auth/config");
 
 /** The answer of the issuer, or the code of a link, is in the address when the page opens; it is taken out of it. */
 function takeAddress(): { code: string | null; query: URLSearchParams | null } {
@@ -32,7 +22,7 @@ function Login() {
   const navigate = useNavigate();
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const [config, setConfig] = useState<Config | null>(null);
+  const [config, setConfig] = useState<LogInConfig | null>(null);
   const began = useRef(false);
 
   const attempt = useCallback(
@@ -45,7 +35,7 @@ function Login() {
         logIn(found);
         await navigate({ to: "/", replace: true });
       } catch (error) {
-        setProblem(error instanceof Away ? t("away") : error instanceof Error ? error.message : String(error));
+        setProblem(messageOf(error, t));
       } finally {
         setBusy(false);
       }
@@ -76,7 +66,9 @@ function Login() {
   return (
     <main className="login">
       <h1>Micro CoS</h1>
-      <p className="quiet">{login() === null ? t("tagline") : t("expired")}</p>
+      <p className="quiet" role="status">
+        {t(login() === null ? (farewell() ?? "tagline") : "expired")}
+      </p>
       {problem !== null && (
         <p className="problem" role="alert">
           {problem}
@@ -92,7 +84,11 @@ function Login() {
   );
 }
 
-function ByHand(props: { mode: Config["mode"]; busy: boolean; onSubmit: (event: FormEvent<HTMLFormElement>) => void }) {
+function ByHand(props: {
+  mode: LogInConfig["mode"];
+  busy: boolean;
+  onSubmit: (event: FormEvent<HTMLFormElement>) => void;
+}) {
   const { t } = useI18n();
   return (
     <form onSubmit={props.onSubmit}>
@@ -116,7 +112,7 @@ async function takeGiven(given: string, otherwise: string): Promise<Found> {
 }
 
 async function exchange(code: string): Promise<Found> {
-  const { token } = await client.json<{ token: string }>("/auth/dev", { method: "POST", body: { code } });
+  const { token } = await stranger.json<{ token: string }>("/auth/dev", { method: "POST", body: { code } });
   const found = readToken(token);
   if (found === null) throw new Error("The server sent no token.");
   return found;

@@ -1,5 +1,6 @@
 // Log-in at any OpenID Connect issuer: authorization code with PKCE (RFC 7636), no secret and no library. The token is
 // judged by the API, not here.
+import { Away } from "../live/client.ts";
 import { record, text } from "../live/read.ts";
 import { type Login, readToken } from "./token.ts";
 
@@ -62,11 +63,33 @@ export async function finishOidc(config: OidcConfig, query: URLSearchParams): Pr
     client_id: config.clientId,
     code_verifier: verifier,
   });
+  return fetchTokens(endpoints, body);
+}
+
+/** A newer token for the same user. Rejects with `Away` when the issuer does not answer, before the refresh token was
+ * sent; whatever happens after that, it may be spent. */
+export async function refreshOidc(config: OidcConfig, refreshToken: string): Promise<Login> {
+  const endpoints = await discover(config.issuer);
+  const body = new URLSearchParams({
+    grant_type: "refresh_token",
+    refresh_token: refreshToken,
+    client_id: config.clientId,
+  });
+  try {
+    const login = await fetchTokens(endpoints, body);
+    return { ...login, refreshToken: login.refreshToken ?? refreshToken }; // none in the answer: the old one stays good
+  } catch (error) {
+    if (error instanceof Away) throw new Error("The issuer broke off.");
+    throw error;
+  }
+}
+
+async function fetchTokens(endpoints: Endpoints, body: URLSearchParams): Promise<Login> {
   const answer = record(await fetchJson(endpoints.token, { method: "POST", body }));
   // An access token that is opaque is for the issuer alone; then the id token says who this is.
   const login = readToken(text(answer.access_token)) ?? readToken(text(answer.id_token));
   if (login === null) throw new Error("The issuer sent no token that can be used here.");
-  return login;
+  return { ...login, refreshToken: text(answer.refresh_token) || null };
 }
 
 async function discover(issuer: string): Promise<Endpoints> {
@@ -79,7 +102,11 @@ async function discover(issuer: string): Promise<Endpoints> {
 }
 
 async function fetchJson(url: string, ask: RequestInit): Promise<unknown> {
-  const response = await fetch(url, { ...ask, credentials: "omit", headers: { accept: "application/json" } });
+  const headers = { accept: "application/json" };
+  const response = await fetch(url, { ...ask, credentials: "omit", headers }).catch(() => {
+    throw new Away();
+  });
+  if (response.status >= 500 || response.status === 429) throw new Away();
   if (!response.ok) throw new Error(`The issuer answered ${response.status}.`);
   return response.json();
 }

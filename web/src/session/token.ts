@@ -1,14 +1,22 @@
-// Who is logged in, in this browser: the token, kept where every tab sees it. Expiry keeps everything but the token.
+// Who is logged in, in this browser: the token and what renews it, kept where every tab sees them. When the time is
+// over everything else stays.
 export interface Login {
   token: string;
   userId: string;
   /** Unix seconds. */
   expiresAt: number;
+  /** Good for a newer token at the issuer; null where it gave none. */
+  refreshToken: string | null;
 }
 
+export type Farewell = "erased";
+
 const KEY = "microcos.login";
+const REFRESH_KEY = "microcos.refresh";
 const listeners = new Set<() => void>();
 let current: Login | null = null;
+let era = 0;
+let said: Farewell | null = null;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** The claims of a token, unverified: the server does that. Null for what is no token. */
@@ -18,7 +26,7 @@ export function readToken(token: string): Login | null {
     const bytes = Uint8Array.from(atob(part.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes)) as { sub?: unknown; exp?: unknown };
     if (typeof claims.sub !== "string" || typeof claims.exp !== "number") return null;
-    return { token, userId: claims.sub, expiresAt: claims.exp };
+    return { token, userId: claims.sub, expiresAt: claims.exp, refreshToken: null };
   } catch {
     return null;
   }
@@ -32,10 +40,13 @@ export function start(): void {
 }
 
 function stored(): Login | null {
-  return readToken(localStorage.getItem(KEY) ?? "");
+  const found = readToken(localStorage.getItem(KEY) ?? "");
+  return found && { ...found, refreshToken: localStorage.getItem(REFRESH_KEY) };
 }
 
 function take(login: Login | null): void {
+  const goesOn = current !== null && current.userId === login?.userId && !isExpired(current);
+  if (!goesOn) era += 1;
   current = login;
   clearTimeout(timer);
   if (login !== null) {
@@ -49,13 +60,28 @@ function tell(): void {
   for (const listener of listeners) listener();
 }
 
+/** Also with a newer token of the same user. */
 export function logIn(login: Login): void {
+  keepRefreshToken(login.refreshToken);
   localStorage.setItem(KEY, login.token);
+  said = null;
   take(login);
 }
 
+function keepRefreshToken(refreshToken: string | null): void {
+  if (refreshToken === null) localStorage.removeItem(REFRESH_KEY);
+  else localStorage.setItem(REFRESH_KEY, refreshToken);
+}
+
+/** Looks whether another tab has a newer token, of which this one may not have been told yet. */
+export function reread(): void {
+  const found = stored();
+  if (found?.token !== current?.token) take(found);
+}
+
 /** Forgets the token and what this browser kept for the user; another tab follows. */
-export function logOut(): void {
+export function logOut(why: Farewell | null = null): void {
+  said = why;
   for (const storage of [localStorage, sessionStorage]) {
     for (const key of Object.keys(storage)) {
       if (key.startsWith("microcos.") && !key.startsWith("microcos.taste.")) storage.removeItem(key);
@@ -64,13 +90,20 @@ export function logOut(): void {
   take(null);
 }
 
-/** The server will not take the token any more: as if its time were over. */
+/** The token will not be taken any more, and there is no newer one: as if its time were over. */
 export function expire(): void {
-  if (current !== null) take({ ...current, expiresAt: 0 });
+  keepRefreshToken(null);
+  if (current !== null) take({ ...current, expiresAt: 0, refreshToken: null });
 }
 
 export const login = (): Login | null => current;
-export const isExpired = (found: Login): boolean => found.expiresAt * 1_000 <= Date.now();
+/** Why there is no log-in any more, where that has to be said. */
+export const farewell = (): Farewell | null => said;
+/** Changes with every log-in, and not when a token is renewed: what was begun with the old one goes on. */
+export const logInEra = (): number => era;
+/** Only a log-in helps: what can be renewed is not over. */
+export const isExpired = (found: Login): boolean =>
+  found.refreshToken === null && found.expiresAt * 1_000 <= Date.now();
 
 /** For `useSyncExternalStore`: a text that changes when who is logged in does. */
 export const stamp = (): string =>

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { Brain } from "../live/brain.ts";
-import { useBrain, useLink, useOutbox } from "../live/context.tsx";
+import { useBrain, useIsUnanswered, useLink, useOutbox } from "../live/context.tsx";
 import { isExpired, logOut, login, stamp, subscribe } from "../session/token.ts";
 import { Icon } from "./Icon.tsx";
 
@@ -13,11 +13,12 @@ const warningOf = (brain: Brain) => brain.warning;
 export function Banners() {
   const { t } = useI18n();
   const link = useLink();
+  const isUnanswered = useIsUnanswered();
   const unsent = useOutbox().filter((entry) => entry.state === "waiting").length;
   useSyncExternalStore(subscribe, stamp, () => "");
   const erased = useBrain(erasedOf);
   useEffect(() => {
-    if (erased) logOut();
+    if (erased) logOut("erased");
   }, [erased]);
   const user = login();
   if (link === "expired" || (user !== null && isExpired(user))) {
@@ -29,7 +30,7 @@ export function Banners() {
   }
   return (
     <>
-      {link === "away" && (
+      {(link === "away" || (isUnanswered && unsent > 0)) && (
         <div className="banner" role="status" data-link="away">
           {unsent > 0 ? t("offlineWith", { count: unsent }) : t("offline")}
         </div>

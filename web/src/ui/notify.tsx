@@ -1,15 +1,21 @@
 // Short notices at the foot of the page, read out by screen readers, gone after a while.
 import { type ReactNode, createContext, useCallback, useContext, useEffect, useState } from "react";
-import { useI18n } from "../i18n/i18n.tsx";
+import { type Translate, useI18n } from "../i18n/i18n.tsx";
 import { Icon } from "./Icon.tsx";
 
 const SECONDS = 8;
-const Context = createContext<(text: string) => void>(() => undefined);
+/** A text, or the error that has to be told. */
+type Notify = (what: unknown) => void;
+
+const Context = createContext<Notify>(() => undefined);
 
 export function NotifyProvider({ children }: { children: ReactNode }) {
   const { t } = useI18n();
   const [notice, setNotice] = useState<{ text: string; at: number } | null>(null);
-  const notify = useCallback((text: string) => setNotice({ text, at: Date.now() }), []);
+  const notify = useCallback<Notify>(
+    (what) => setNotice({ text: typeof what === "string" ? what : messageOf(what, t), at: Date.now() }),
+    [t],
+  );
   useEffect(() => {
     if (notice === null) return;
     const timer = setTimeout(() => setNotice(null), SECONDS * 1_000);
@@ -30,6 +36,11 @@ export function NotifyProvider({ children }: { children: ReactNode }) {
       </div>
     </Context.Provider>
   );
+}
+
+/** What an error says; one without words means that nobody answered. */
+export function messageOf(error: unknown, t: Translate): string {
+  return error instanceof Error && error.message !== "" ? error.message : t("away");
 }
 
 export const useNotify = () => useContext(Context);

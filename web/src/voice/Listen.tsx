@@ -37,7 +37,7 @@ export function Listen({ messageId }: { messageId: string }) {
         await made.play();
       } catch (error) {
         stop();
-        notify(error instanceof Error ? error.message : String(error));
+        notify(error);
       }
     },
     [live, notify, stop],
