@@ -12,13 +12,13 @@ from api.queries import answer_query
 from api.query import integer
 from api.request import call_of
 from api.schemas import ConversationIn
-from api.services import User, caller, check_body_user, run
+from api.services import Services, User, caller, check_body_user, run
 from api.views import Views
 from commands.conversations import ChangeConversation, DeleteConversation
 from commands.handle import Answer, Outcome
 from domain.errors import Invalid
 from domain.values import Json
-from projections.chat_queries import fetch_conversations, fetch_messages
+from projections.chat_queries import fetch_conversations, fetch_messages, fetch_title
 from projections.reading import Fetched
 
 PAGE = ("min_version", "limit", "cursor")
@@ -76,7 +76,11 @@ async def change_conversation(request: Request[Any, Any, Any], conversation_id: 
     services, call, user = await caller(request)
     body = call.read(ConversationIn)
     check_body_user(body, user)
+    for name in ("title", "archived"):
+        if name in body.model_fields_set and getattr(body, name) is None:
+            raise Invalid(f"{name} can't be cleared. Send another value, or leave it out.", code="not_clearable")
     ref = user.keys.ref("conversation", conversation_id)
+    title = body.title.strip() if body.title is not None else await _title_of(services, user, ref)
 
     def answer(outcome: Outcome) -> Answer:
         known = outcome.after.conversations[ref]
@@ -86,12 +90,18 @@ async def change_conversation(request: Request[Any, Any, Any], conversation_id: 
             "archived": known.archived,
             "version": known.version,
         }
-        if body.title is not None:
-            shape["title"] = body.title.strip()
+        if title is not None:
+            shape["title"] = title
         return Answer(body=shape, key_id=known.key_id)
 
     command = ChangeConversation(conversation_ref=ref, title=body.title, archived=body.archived)
     return await run(services, user, call, command, answer)
+
+
+async def _title_of(services: Services, user: User, ref: str) -> str | None:
+    """The title that stays: it is under a destroyable key and so not in the state, but in a view."""
+    await services.views.catch_up(("chat",), user.user_id)
+    return await fetch_title(services.views.reader, user.user_id, ref)
 
 
 @delete(

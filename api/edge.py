@@ -148,9 +148,7 @@ class Edge:
     ) -> None:
         _check_path(call.path)
         call.path = call.path.rstrip("/") or "/"  # the router takes both; whoever looks at it next shall see one
-        call.query = parse_query(scope["query_string"])
-        if _is_protected(call.path):
-            await self._authenticate(call, headers, repeated)
+        await self._admit(scope, call, headers, repeated)
         declared = self._routes.find(call.path, call.method)
         if call.query and declared is not None:
             refuse_undeclared(call.query, declared)
@@ -160,6 +158,18 @@ class Edge:
         call.body, call.is_read = admitted.body, admitted.data is not None
         attach(scope, call, data=admitted.data)
         await self._app(scope, admitted.receive, send)
+
+    async def _admit(self, scope: Any, call: Call, headers: Headers, repeated: Collection[bytes]) -> None:
+        """The query and the principal. Who they are is found out first: strangers learn nothing of what was wrong."""
+        unreadable: Refused | None = None
+        try:
+            call.query = parse_query(scope["query_string"])
+        except Refused as refusal:
+            unreadable = refusal
+        if _is_protected(call.path):
+            await self._authenticate(call, headers, repeated)
+        if unreadable is not None:
+            raise unreadable
 
     async def _authenticate(self, call: Call, headers: Headers, repeated: Collection[bytes]) -> None:
         """Sets the call's principal; raises `AuthError`, or `Refused` (403) for a user at the service's door."""
@@ -228,8 +238,9 @@ class Edge:
         problem = self._problem(call, error)
         body = problem.body()
         listed = problem.header_list(body)
-        # Of a failure it would be a second question to a store that may be away.
-        if self._version_of is not None and call.principal is not None and problem.status < 500:
+        # Of a failure it would be a second question to a store that may be away; who waits for a view has an answer.
+        is_known = problem.status < 500 or problem.code == "view_behind"
+        if self._version_of is not None and call.principal is not None and is_known:
             with suppress(Unavailable):
                 listed.append((b"x-stream-version", b"%d" % await self._version_of(call.principal)))
         has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
@@ -266,9 +277,7 @@ class Edge:
             origin = headers.get(b"origin")
             if origin is not None and not self._cors.allows_socket(origin, headers.get(b"host", b"")):
                 raise Refused(Problem(status=403, code="origin_not_allowed", detail="This page may not connect."))
-            call.query = parse_query(scope["query_string"])
-            if _is_protected(call.path):
-                await self._authenticate(call, headers, repeated)
+            await self._admit(scope, call, headers, repeated)
             self._routes.find(call.path, None)
             attach(scope, call)
             await self._app(scope, receive, answer)

@@ -79,6 +79,8 @@ def _message(error: Mapping[str, Any]) -> str:
         return "There is no such field."
     if kind == "missing":
         return "This field is required."
+    if kind in ("model_type", "model_attributes_type", "dataclass_type"):
+        return "Input should be an object."
     if kind == "union_tag_invalid":
         return (
             f"{context.get('discriminator', 'The tag')} must be one of {context.get('expected_tags', 'those known')}."

@@ -6,6 +6,8 @@ tokens get their shape in domain/frames.py.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from api.cursor import Cursor
@@ -16,14 +18,17 @@ from domain.values import Json
 SSE_HEAD = b"retry: 1000\n: ok\n\n"  # sent at once, so that proxies and clients know that the stream is there
 
 _encode_json = msgspec.json.Encoder().encode
+_UNICODE_LINE_ENDS = re.compile("\x85|\u2028|\u2029".encode())
 
 _TOOL_LABELS = {
     "create_task": "Creating a task",
     "update_task": "Changing a task",
     "complete_task": "Completing a task",
+    "reopen_task": "Opening a task again",
     "delete_task": "Deleting a task",
     "pin_memory": "Remembering it",
     "forget_memory": "Forgetting it",
+    "add_note": "Writing a note",
     "set_preference": "Setting a preference",
     "set_plan": "Writing your plan",
     "create_event": "Adding to your calendar",
@@ -40,8 +45,7 @@ class Encoded:
     __slots__ = ("_data", "_id", "_name", "_text", "sse")
 
     def __init__(self, frame: Frame, cursor: Cursor | None = None, *, retry_ms: int | None = None) -> None:
-        # JSON escapes every control character, so whatever the text holds, the data is one line.
-        data = _encode_json(frame.data)
+        data = _one_line(_encode_json(frame.data))
         self._name = frame.name
         self._id = None if cursor is None else str(cursor)
         self._data = data
@@ -58,6 +62,16 @@ class Encoded:
             head = _encode_json({"event": self._name, "id": self._id})
             self._text = (head[:-1] + b',"data":' + self._data + b"}").decode()
         return self._text
+
+
+def _one_line(data: bytes) -> bytes:
+    """JSON escapes every control character, so whatever the text holds, the data is one line. Unicode has three more
+    ends of lines, which SSE does not know, but many a client's function for splitting lines does."""
+    return data if data.isascii() else _UNICODE_LINE_ENDS.sub(_escaped, data)
+
+
+def _escaped(match: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(match.group().decode())
 
 
 class Comment(Encoded):

@@ -71,12 +71,12 @@ def message_command(body: MessageIn, user: User) -> PostMessage:
         text=body.text,
         conversation_id=conversation_id,
         conversation_ref=user.keys.ref("conversation", conversation_id),
-        context_ids=tuple((given, user.keys.ref("note", given)) for given in body.contextIds),
+        context_ids=tuple((given, user.keys.ref("note", given)) for given in body.contextIds or ()),
         client_message_id=body.clientMessageId,
         session_id=body.sessionId,
         language=body.language,
         intent=body.intent,
-        speak=body.speak,
+        speak=body.speak is True,
     )
 
 

@@ -57,6 +57,7 @@ _IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x20-\x7e]+$"},
 }
 _STREAM_VERSION = {"description": "The user's stream version.", "schema": {"type": "integer", "minimum": 0}}
+_ETAG = {"description": "Strong; for `If-None-Match`.", "schema": {"type": "string"}}
 _PROBLEM_SCHEMA = {
     "type": "object",
     "description": "RFC 9457. `code` is stable; `errors` point into the body or name a parameter.",
@@ -152,13 +153,15 @@ def _complete(
     for status in handler.opt.get("also", ()):
         text = HTTPStatus(status).phrase
         responses[str(status)] = {"description": text} if status == 304 else {**usual, "description": text}
-    if path.startswith("/api/"):
-        for answer in responses.values():
-            answer["headers"] = {**answer.get("headers", {}), "X-Stream-Version": _STREAM_VERSION}
     responses["default"] = {
         "description": "Refused or failed",
         "content": {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+    if path.startswith("/api/"):
+        for answer in responses.values():
+            answer["headers"] = {**answer.get("headers", {}), "X-Stream-Version": _STREAM_VERSION}
+    for status in ("200", "304") if "304" in responses else ():
+        responses[status]["headers"] = {**responses[status].get("headers", {}), "ETag": _ETAG}
 
 
 def _say_object(answer: dict[str, Any], shape: object, schemas: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from litestar import Request, Response, get, post
 from litestar.types import Receive, Scope, Send
 
 from api.own_data_answers import ErasureOut
+from api.queries import show_all
 from api.request import call_of
 from api.schemas import EmptyBody
 from api.services import STREAM_VERSION, Services, User, caller, check_body_user, json_response, run, services_of
@@ -20,6 +21,7 @@ from commands.handle import Answer, Outcome
 from domain.errors import Gone, TooMany
 from domain.values import Json
 from projections.export import Exporter
+from projections.views import VIEWS
 
 ARCHIVE_NAME = "microcos-export.zip"
 
@@ -29,10 +31,12 @@ ARCHIVE_NAME = "microcos-export.zip"
     operation_id="exportUser",
     tags=["own data"],
     media_type="application/zip",
+    opt={"query": ("min_version",)},
 )
 async def export_user(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Everything about the user as a zip archive, sent while it is made; its README says what is in it."""
-    services, _, user = await caller(request)
+    services, call, user = await caller(request)
+    await show_all(services.views, VIEWS, user, call)
     version = await services.version_of(user.user_id)
     return ArchiveAnswer(services, user, version)
 

@@ -137,20 +137,27 @@ def problem_of(error: BaseException, body: Json = None) -> Problem:
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return problem_of(error.exceptions[0], body)
     if isinstance(error, ValidationException):
-        return bad_request("The request has fields that can't be accepted.", errors=of_litestar(error, body))
+        return _bad_fields("request", of_litestar(error, body))
     if isinstance(error, pydantic.ValidationError):
         listed = error.errors(include_url=False)
-        return bad_request("The body has fields that can't be accepted.", errors=of_pydantic(listed, body))
+        return _bad_fields("body", of_pydantic(listed, body))
     for kind in type(error).__mro__:
         if (make := _TABLE.get(kind)) is not None:
             return make(error)
     return INTERNAL
 
 
+def _bad_fields(where: str, errors: tuple[FieldError, ...]) -> Problem:
+    """The detail names the first of them, for who shows nothing else."""
+    first = f" {errors[0].pointer}: {errors[0].message}" if errors else ""
+    return bad_request(f"The {where} has fields that can't be accepted.{first}", errors=errors)
+
+
 def _of_domain(status: int, *, retry: bool = False) -> Callable[[BaseException], Problem]:
     def make(error: BaseException) -> Problem:
         assert isinstance(error, failures.DomainError)
-        headers = retry_after(error.retry_after_seconds) if retry else ()
+        has_time = retry or error.retry_after_seconds is not None
+        headers = retry_after(error.retry_after_seconds) if has_time else ()
         return Problem(status=status, code=error.code, detail=error.detail, headers=headers)
 
     return make

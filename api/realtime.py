@@ -250,7 +250,7 @@ class _Conversation:
 
     def _hear(self, pcm: bytes) -> int | None:
         """Audio of the utterance under way. The close code where it may not come."""
-        if not self._voice.is_open:
+        if not self._voice.may_come:
             return UNSUPPORTED
         if len(pcm) > MESSAGE_BYTES_MAX:
             return TOO_LARGE

@@ -33,20 +33,20 @@ class EmptyBody(Body):
 class MessageIn(Body):
     channel: Literal["chat", "voice", "command"] = Field(examples=["chat"])
     text: str = Field(max_length=limits.MESSAGE_CHARACTERS_MAX, examples=["Hey – what's on my agenda today?"])
-    contextIds: list[ObjectId] = Field(default=[], max_length=limits.CONTEXT_IDS_MAX, examples=[["note_1"]])
+    contextIds: list[ObjectId] | None = Field(default=None, max_length=limits.CONTEXT_IDS_MAX, examples=[["note_1"]])
     conversationId: ClientId | None = Field(default=None, examples=["conv_234"])
     clientMessageId: ClientMessageId | None = Field(default=None, examples=["local-17"])
     sessionId: ObjectId | None = None
     language: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)
     intent: str | None = Field(default=None, max_length=64)
-    speak: bool = False
+    speak: bool | None = None
 
 
 class VoiceFields(Body):
     """What is said of a recording beside its audio."""
 
     language: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)
-    speak: bool = False
+    speak: bool | None = None
     conversationId: ClientId | None = Field(default=None, examples=["conv_234"])
     sessionId: ObjectId | None = None
     clientMessageId: ClientMessageId | None = Field(default=None, examples=["local-17"])
@@ -139,9 +139,11 @@ class CompletionAction(BaseModel):
         "create_task",
         "update_task",
         "complete_task",
+        "reopen_task",
         "delete_task",
         "pin_memory",
         "forget_memory",
+        "add_note",
         "set_preference",
         "set_plan",
         "create_event",

@@ -58,14 +58,21 @@ class SocketVoice:
         self._utterance: _Utterance | None = None
         self._ended: Reply | None = None  # what the last utterance came to, for a `voice.end` that comes after silence
         self._is_open = False
+        self._is_refused = False  # the last `voice.start` was: audio may be behind it that nobody could hold back
 
     @property
-    def is_open(self) -> bool:
-        """Whether audio may come: between `voice.start` and `voice.end`, whatever has been heard by then."""
-        return self._is_open
+    def may_come(self) -> bool:
+        """Whether audio may come: behind `voice.start`, until `voice.end`, whatever has been heard by then."""
+        return self._is_open or self._is_refused
 
     def start(self, request_id: str, body: dict[str, Json], key: str | None) -> Reply:
         """The acknowledgement. Raises `DomainError` and `pydantic.ValidationError`."""
+        self._is_refused = not self._is_open
+        reply = self._start(request_id, body, key)
+        self._is_refused = False
+        return reply
+
+    def _start(self, request_id: str, body: dict[str, Json], key: str | None) -> Reply:
         self._desk.check_hearing()
         if self._utterance is not None:
             raise Conflict("An utterance is under way. End it with voice.end first.", code="voice_running")
@@ -87,7 +94,7 @@ class SocketVoice:
         return _reply({"type": "ack", "requestId": request_id})
 
     def hear(self, pcm: bytes) -> None:
-        """What comes behind the end of an utterance was under way when it ended, and is dropped. Raises `Invalid`."""
+        """What was under way when an utterance was refused or had ended is dropped. Raises `Invalid`."""
         if self._utterance is None:
             return
         try:
@@ -99,6 +106,7 @@ class SocketVoice:
         """The answer where there is one already; else it comes once the last words are understood.
 
         Raises `Conflict`."""
+        self._is_refused = False
         if not self._is_open:
             raise Conflict("No utterance was begun. Begin one with voice.start.", code="voice_not_started")
         self._is_open = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,7 +29,7 @@ class Views:
         """Raises `Invalid` above the head, `Unavailable` when the view stays behind."""
         await self.freshness.wait_for(view, user_id, min_version, self.side.settings.min_version_wait_seconds)
 
-    async def catch_up(self, views: Sequence[str], user_id: str) -> None:
+    async def catch_up(self, views: Collection[str], user_id: str) -> None:
         """Waits, within reason, until they show what the user's stream has by now."""
         await self.freshness.catch_up(views, user_id, self.side.settings.min_version_wait_seconds)
 

@@ -112,7 +112,7 @@ def _command(body: VoiceFields, *, url: str | None = None, audio: Audio | None =
         job_id=f"v_{new_id().replace('-', '')}",
         media_type="" if audio is None else audio.media_type,
         bytes=0 if audio is None else len(audio.data),
-        speak=body.speak,
+        speak=body.speak is True,
         request=VoiceRequest(
             url=url,
             language=body.language,

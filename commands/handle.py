@@ -172,14 +172,18 @@ class CommandHandler:
 
     async def _until_not_running(self, flight: tuple[str, str]) -> None:
         """The same command sent again while it runs here waits for it, and then finds its stored answer."""
-        while (running := self._in_flight.get(flight)) is not None:
-            try:
-                async with asyncio.timeout(self._same_key_wait_seconds):
+        if flight not in self._in_flight:
+            return
+        try:
+            async with asyncio.timeout(self._same_key_wait_seconds):
+                while (running := self._in_flight.get(flight)) is not None:
                     await running.wait()
-            except TimeoutError:
-                raise Conflict(
-                    "The same request is still running. Send it again in a moment.", code="request_running"
-                ) from None
+        except TimeoutError:
+            raise Conflict(
+                "The same request is still running. Send it again in a moment.",
+                code="request_running",
+                retry_after_seconds=1,
+            ) from None
 
     async def _decide_until_committed(
         self, user_id: str, command: Command, request: Request, answer: AnswerOf, command_id: str
@@ -382,7 +386,9 @@ def _answer_aad(user_id: str, command_id: str) -> str:
 def _refused(verdict: AppendRefused) -> DomainError:
     match verdict.reason:
         case "leased":
-            return Conflict("Another worker has this reply.", code="leased")
+            return Conflict(
+                "Another worker writes this reply. Wait until its message has ended, or stop it first.", code="leased"
+            )
         case "erased":
             return Gone("This user was erased.", code="erased")
         case "not_owned":

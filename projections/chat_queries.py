@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.errors import NotFound
+from domain.events import ConversationRenamed
 from domain.shapes import utc
-from domain.values import Json
+from domain.values import REDACTED, Json
 from infra.queries import Row
 from projections.reading import Fetched, Reader, decode_cursor, encode_cursor, mark_of
 from projections.shapes import Shown, conversation_shape, message_shape
@@ -22,6 +23,9 @@ FROM view_mark('chat', %(user)s) m LEFT JOIN LATERAL (
       AND (%(archived)s::boolean IS NULL OR archived = %(archived)s)
     ORDER BY last_version DESC LIMIT %(limit)s
 ) c ON true ORDER BY c.last_version DESC"""
+
+TITLE = """SELECT title_version, title_state FROM chat_conversations
+WHERE user_id = %(user)s AND conversation_ref = %(conversation)s AND title_version IS NOT NULL"""
 
 # The page, and the actions of its replies behind it.
 MESSAGES = """WITH mark AS MATERIALIZED (SELECT source, coalesce(version, 0) AS at FROM view_mark('chat', %(user)s)),
@@ -54,6 +58,15 @@ async def fetch_conversations(
     shapes = await _conversations(reader, user_id, page)
     following = encode_cursor(int(page[-1][3])) if len(kept) > limit else None
     return Fetched(mark, {"conversations": shapes, "nextCursor": following, "version": mark.version})
+
+
+async def fetch_title(reader: Reader, user_id: str, conversation_ref: str) -> str | None:
+    """The title that a conversation was given; None where it has none, or is not there."""
+    rows = await reader.queries.fetch(TITLE, {"user": user_id, "conversation": conversation_ref})
+    for fact in await reader.open_rows(user_id, [(row[0], "ConversationRenamed", row[1]) for row in rows]):
+        if isinstance(fact.event, ConversationRenamed) and fact.event.content is not REDACTED:
+            return fact.event.content.title
+    return None
 
 
 async def _conversations(reader: Reader, user_id: str, rows: Sequence[Row]) -> list[Json]:

@@ -7,7 +7,7 @@ and rests while nobody does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection
 from contextlib import suppress
 
 from domain.errors import Invalid, Unavailable
@@ -65,7 +65,7 @@ class Freshness:
                 retry_after_seconds=RETRY_AFTER_SECONDS,
             )
 
-    async def catch_up(self, views: Sequence[str], user_id: str, timeout_seconds: float) -> None:
+    async def catch_up(self, views: Collection[str], user_id: str, timeout_seconds: float) -> None:
         """Returns once the views show all that the user's stream has by now, so that who was just told of a write reads
         it; and without that where they do not come so far in time. Whom that happened to, nobody waits for a while:
         a view that stands still can be read as it is. Raises `Unavailable`."""

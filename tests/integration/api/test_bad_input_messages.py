@@ -44,7 +44,7 @@ async def quiet(
         *(({"sessionId": given}, status) for given, status in (("s_unknown", 404), ("", 400), (1, 400))),
         *(({"language": given}, 400) for given in ("english!", "e", "", "en_GB", "x" * 36, 1)),
         *(({"intent": given}, 400) for given in ("x" * 65, 1)),
-        *(({"speak": given}, 400) for given in ("yes", 1, None)),
+        *(({"speak": given}, 400) for given in ("yes", 1)),
         ({"message": "x"}, 400),
     ],
 )
@@ -54,6 +54,17 @@ async def test_a_message_that_makes_no_sense_is_refused(quiet: ApiWorld, changes
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert await user.head() == 0
+
+
+async def test_null_is_as_good_as_nothing_where_nothing_will_do(quiet: ApiWorld) -> None:
+    names = ("userId", "contextIds", "conversationId", "clientMessageId", "sessionId", "language", "intent", "speak")
+    answer = await quiet.user().post("/message", {**GOOD, **dict.fromkeys(names)})
+    assert answer.status_code == 202, answer.text
+
+
+async def test_a_refusal_says_the_first_reason_in_its_sentence(quiet: ApiWorld) -> None:
+    answer = await quiet.user().post("/message", {**GOOD, "text": "x" * (MESSAGE_CHARACTERS_MAX + 1)})
+    assert "/text: String should have at most 8000 characters" in answer.json()["detail"]
 
 
 async def test_a_refusal_points_at_every_bad_field_and_repeats_none(quiet: ApiWorld) -> None:

@@ -203,6 +203,7 @@ async def test_one_that_runs_for_long_is_waited_for_and_then_a_409(
         await begun.wait()
         running = await user.post("/tasks", body, key="k", at=-1)
         assert (running.status_code, running.json()["code"]) == (409, "request_running")
+        assert running.headers["retry-after"] == "1"
         waiting = asyncio.create_task(user.post("/tasks", body, key="k", at=-1))
         may_go_on.set()
         done = await first

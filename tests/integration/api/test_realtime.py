@@ -106,6 +106,18 @@ async def test_what_cannot_be_understood_is_answered_and_the_socket_goes_on(mess
         assert (await ask(socket, type="message", text="still here"))["type"] == "ack"
 
 
+async def test_audio_behind_a_refused_start_is_dropped_until_the_client_hears_of_it() -> None:
+    async with live_server() as live, socket_to(live) as socket:
+        await socket.send('{"type":"voice.start","requestId":"r1"}')
+        await socket.send(b"\x00\x01")
+        assert (await answer(socket))["code"] == "voice_off"
+        await socket.send('{"type":"voice.end","requestId":"r2"}')
+        assert (await answer(socket))["code"] == "voice_not_started"
+        assert (await ask(socket, type="message", text="still here"))["type"] == "ack"
+        await socket.send(b"\x00\x01")
+        assert await closing_code(socket) == 1003
+
+
 Send = Callable[[ClientConnection], Awaitable[None]]
 
 

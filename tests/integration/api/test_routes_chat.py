@@ -269,7 +269,10 @@ async def test_conversations_are_listed_renamed_archived_and_restored(world: Api
         "version": await user.head(),
     }
     archived = (await user.patch("/conversations/trip", {"archived": True})).json()
-    assert (archived["archived"], archived["version"]) == (True, await user.head())
+    assert archived == {**renamed.json(), "archived": True, "version": await user.head()}
+    for cleared in ({"title": None}, {"archived": None}):
+        refused = await user.patch("/conversations/trip", cleared)
+        assert (refused.status_code, refused.json()["code"]) == (400, "not_clearable")
     unchanged = await user.patch("/conversations/trip", {"archived": True})
     await user.task("Something else")
     assert (unchanged.status_code, unchanged.json()["version"]) == (200, archived["version"])

@@ -267,4 +267,4 @@ async def test_a_view_that_stays_behind_is_said_to_be(world: ApiWorld, monkeypat
     monkeypatch.setattr(type(views), "fetch", lambda self, *given, **more: behind(*given, **more))
     answer = await user.get(f"/state?min_version={version}")
     assert (answer.status_code, answer.json()["code"]) == (503, "view_behind")
-    assert answer.headers["retry-after"] == "1"
+    assert (answer.headers["retry-after"], answer.headers["x-stream-version"]) == ("1", str(version))
