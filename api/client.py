@@ -10,7 +10,7 @@ from api.frames import Encoded, ending_frame
 
 ABORT_EXTENSION = "microcos.abort"  # in an ASGI scope: drops the connection with all that is unsent
 CUT_SECONDS = 1.0  # how long a client may take to read its last frame
-LAGGED_CUT_SECONDS = 5.0  # and one that was slow already, with the connection's own buffers full
+LAGGED_CUT_SECONDS = 15.0  # and one that was slow already, with megabytes before it in the connection's own buffers
 
 
 class Client:

@@ -8,6 +8,7 @@ import socket
 import httpx
 import pytest
 
+from api import client as client_module
 from commands.notes import AddNote
 from commands.sessions import OpenSession
 from tests.support.live_server import LiveServer, bearer, live_server
@@ -115,7 +116,8 @@ async def test_head_gives_the_headers_and_ends() -> None:
         await until(lambda: not live.process.hub.clients)
 
 
-async def test_a_client_that_never_reads_is_dropped_and_others_get_everything() -> None:
+async def test_a_client_that_never_reads_is_dropped_and_others_get_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "LAGGED_CUT_SECONDS", 0.5)
     async with live_server(queue_frames=20) as live, live.stream(f"?after={GENERATION}.1") as other:
         await other.until(b": ok\n\n")
         request = f"GET {live.stream_path} HTTP/1.1\r\nhost: x\r\nauthorization: {bearer()['authorization']}\r\n\r\n"
