@@ -27,6 +27,7 @@ SUPERUSER = "postgres"
 SOCKET_PATH_BYTES_MAX = 100  # the kernel's limit is 107, 103 on macOS
 SOCKET_NAME = ".s.PGSQL.5432"
 PREVIOUS_SECONDS_MAX = 8.0
+NOBODYS_PID = 4_194_304  # Linux gives out smaller ones only, macOS much smaller ones
 
 SERVER_SETTINGS = {
     "listen_addresses": "",
@@ -169,19 +170,26 @@ class EmbeddedPostgres:
             os.chown(path, owner, owner, follow_symlinks=False)
 
     def _end_previous(self) -> None:
-        """A server of a `dev` that was killed may still be about to stop: wait for it. A pid file whose process is
-        another program, as after a reboot, would stop the start. One whose process is gone stays: by it Postgres
-        finds out whether something of that server still runs."""
+        """A server of a `dev` that was killed may still be about to stop: wait for it. Lock files whose process is
+        another program, as after a reboot, would stop the start. Those whose process is gone stay: by them Postgres
+        finds out whether something of that server still runs. But a process that has ended and that nobody has asked
+        for its status yet, which PID 1 does a second later or in some containers never, looks alive to Postgres."""
         pid_file = self.cluster / "postmaster.pid"
+        locks = (pid_file, self._socket_folder() / f"{SOCKET_NAME}.lock")
         deadline = time.monotonic() + PREVIOUS_SECONDS_MAX
         while (pid := _pid_in(pid_file)) is not None and (line := _command_line(pid)):
             if str(self.cluster.resolve()) not in line:
-                pid_file.unlink()
+                for lock in locks:
+                    lock.unlink(missing_ok=True)
                 return
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"A Postgres (pid {pid}) that uses {self.cluster} does not stop; end it first.")
             os.kill(pid, signal.SIGQUIT)
             time.sleep(0.1)
+        for lock in locks:
+            if pid is not None and _pid_in(lock) == pid:
+                _, _, rest = lock.read_text().partition("\n")
+                lock.write_text(f"{NOBODYS_PID}\n{rest}")
 
 
 def _pid_in(pid_file: Path) -> int | None:

@@ -104,14 +104,23 @@ def test_what_was_committed_survives_a_kill(server: EmbeddedPostgres) -> None:
         assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
 
 
+def test_a_killed_server_whose_status_nobody_has_asked_for_does_not_stop_the_start(server: EmbeddedPostgres) -> None:
+    with running(server) as process:
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with running(server):
+            assert server.is_ready()
+
+
 def test_a_pid_file_that_names_another_program_does_not_stop_the_start(server: EmbeddedPostgres) -> None:
     with running(server) as process:
         process.kill()
         process.wait()
-    pid_file = server.cluster / "postmaster.pid"
-    lines = pid_file.read_text().splitlines()
+    (socket_lock,) = (server.data_dir / "run").glob(".*.lock")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        pid_file.write_text("\n".join([str(other.pid), *lines[1:]]) + "\n")
+        for lock in (server.cluster / "postmaster.pid", socket_lock):
+            _, *lines = lock.read_text().splitlines()
+            lock.write_text("\n".join([str(other.pid), *lines]) + "\n")
         with running(server):
             assert server.is_ready()
         other.kill()
