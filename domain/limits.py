@@ -42,7 +42,7 @@ TRIPS_MAX = 100
 WORKFLOWS_KEPT_MAX = 20
 OFFERS_KEPT_MAX = 12  # of one search, from the best down
 VOICE_JOBS_KEPT_MAX = 100
-VOICE_JOBS_RUNNING_MAX = 5  # recordings of one user that wait for their transcript
+VOICE_JOBS_RUNNING_MAX = 20  # recordings of one user that wait for their transcript
 TRAVEL_NAMES_MAX = 50  # airlines or airports, in one list of the travel preferences
 TRAVEL_NAME_CHARACTERS_MAX = 64
 

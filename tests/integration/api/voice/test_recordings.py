@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.events import VoiceJobEnded, VoiceJobStarted
+from domain.limits import VOICE_JOBS_RUNNING_MAX
 from domain.ports import Audio, SpeechError
 from infra.audio_store import AudioStore, audio_id
 from infra.embedded.nats import EmbeddedNats
@@ -103,12 +104,12 @@ async def test_a_session_that_was_closed_meanwhile_does_not_lose_the_message(wor
 async def test_only_so_many_recordings_of_a_user_may_wait(world: ApiWorld, ears: Ears, store: AudioStore) -> None:
     user, before = world.user(), set(store.job_ids())
     ears.gate.clear()
-    answers = [await upload(user, spoken(f"Number {number}")) for number in range(6)]
-    assert [answer.status_code for answer in answers] == [202] * 5 + [429]
-    assert answers[5].json()["code"] == "voice_jobs_running"
-    assert len(set(store.job_ids()) - before) == 5, "the file of the refused one is gone"
+    answers = [await upload(user, spoken(f"Number {number}")) for number in range(VOICE_JOBS_RUNNING_MAX + 1)]
+    assert [answer.status_code for answer in answers] == [202] * VOICE_JOBS_RUNNING_MAX + [429]
+    assert answers[-1].json()["code"] == "voice_jobs_running"
+    assert len(set(store.job_ids()) - before) == VOICE_JOBS_RUNNING_MAX, "the file of the refused one is gone"
     ears.gate.set()
-    for answer in answers[:5]:
+    for answer in answers[:-1]:
         assert (await job_of(user, answer))["status"] == "completed"
 
 
