@@ -19,9 +19,10 @@ from commands.calendar import (
 )
 from commands.context import CommandContext, action_id
 from commands.memory import ForgetMemory, PinMemory, forget_memory, pin_memory
+from commands.notes import AddNote, add_note
 from commands.plans import SetPlan, set_plan
 from commands.preferences import SetPreference, set_preference
-from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask, change_task, create_task
+from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask, change_task, create_task
 from commands.travel import KeepFlights, SelectFlight, keep_flights, select_flight
 from domain import limits
 from domain.brain import ActionRecord, Brain
@@ -38,15 +39,17 @@ from domain.events import (
     FlightsFound,
     MemoryForgotten,
     MemoryPinned,
+    NoteAdded,
     TaskCompleted,
     TaskCreated,
     TaskDeleted,
+    TaskReopened,
     TaskUpdated,
 )
-from domain.values import ActionStatus, Json
+from domain.values import REDACTED, ActionStatus, Json
 
-TaskDeed = CreateTask | UpdateTask | CompleteTask | DeleteTask
-KeptDeed = PinMemory | ForgetMemory | SetPreference | SetPlan
+TaskDeed = CreateTask | UpdateTask | CompleteTask | ReopenTask | DeleteTask
+KeptDeed = PinMemory | ForgetMemory | AddNote | SetPreference | SetPlan
 CalendarDeed = SetCalendarEvent | MoveOccurrence | RemoveCalendarEvent
 TravelDeed = KeepFlights | SelectFlight
 Deed = TaskDeed | KeptDeed | CalendarDeed | TravelDeed
@@ -183,12 +186,14 @@ def _do(deed: Deed, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     match deed:
         case CreateTask():
             return create_task(deed, brain, context)
-        case UpdateTask() | CompleteTask() | DeleteTask():
+        case UpdateTask() | CompleteTask() | ReopenTask() | DeleteTask():
             return change_task(deed, brain, context)
         case PinMemory():
             return pin_memory(deed, brain, context)
         case ForgetMemory():
             return forget_memory(deed, brain, context)
+        case AddNote():
+            return add_note(deed, brain, context)
         case SetPreference():
             return set_preference(deed, brain, context)
         case SetPlan():
@@ -209,10 +214,13 @@ def _result_id(events: list[BrainEvent]) -> str | None:
     """The id of what was made or changed; of a preference or a plan it is a key that stays sealed."""
     for event in events:
         match event:
-            case TaskCreated() | TaskUpdated() | TaskCompleted() | TaskDeleted():
+            case TaskCreated() | TaskUpdated() | TaskCompleted() | TaskReopened() | TaskDeleted():
                 return event.task_id
             case MemoryPinned() | MemoryForgotten():
                 return event.memory_id
+            case NoteAdded():
+                # We made this id ourselves, so it says nothing; one that a client chose stays sealed.
+                return None if event.content is REDACTED else event.content.note_id
             case CalendarEventAdded() | CalendarEventChanged() | CalendarEventRemoved():
                 return event.calendar_id
             case FlightsFound() | FlightSelected():

@@ -19,6 +19,7 @@ from domain.text import one_line
 from domain.values import MemoryType, Priority
 
 ARGUMENTS_CHARACTERS_MAX = 40_000
+NOTE_CHARACTERS_MAX = 10_000  # a message, which it is taken from, has fewer
 PLAN_TEXT_CHARACTERS_MAX = 10_000  # of one list of a plan, an entry a line
 _INVALID_VALUE = re.compile(r" '.*'(?= - at )", re.DOTALL)  # somebody's text, in a message of msgspec's
 
@@ -51,6 +52,10 @@ class CompleteTaskArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     title: _Title
 
 
+class ReopenTaskArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    title: _Title
+
+
 class DeleteTaskArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: _Title
 
@@ -63,6 +68,11 @@ class PinMemoryArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 class ForgetMemoryArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: _MemoryKey
+
+
+class AddNoteArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    text: Annotated[str, Meta(min_length=1, max_length=NOTE_CHARACTERS_MAX)]
+    title: Annotated[str, Meta(max_length=limits.TITLE_CHARACTERS_MAX)] | None = None
 
 
 class SetPreferenceArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +91,7 @@ class SetPlanArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class CreateEventArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: _Title
-    start_text: _Phrase
+    start_text: _Phrase = ""  # who says no time is asked for it
     end_text: _Phrase | None = None
     location: _Title | None = None
     notes: _Notes | None = None
@@ -116,9 +126,11 @@ Arguments = (
     CreateTaskArguments
     | UpdateTaskArguments
     | CompleteTaskArguments
+    | ReopenTaskArguments
     | DeleteTaskArguments
     | PinMemoryArguments
     | ForgetMemoryArguments
+    | AddNoteArguments
     | SetPreferenceArguments
     | SetPlanArguments
     | CreateEventArguments
@@ -132,9 +144,11 @@ ARGUMENTS: Mapping[str, type[Arguments]] = {
     "create_task": CreateTaskArguments,
     "update_task": UpdateTaskArguments,
     "complete_task": CompleteTaskArguments,
+    "reopen_task": ReopenTaskArguments,
     "delete_task": DeleteTaskArguments,
     "pin_memory": PinMemoryArguments,
     "forget_memory": ForgetMemoryArguments,
+    "add_note": AddNoteArguments,
     "set_preference": SetPreferenceArguments,
     "set_plan": SetPlanArguments,
     "create_event": CreateEventArguments,
@@ -148,9 +162,11 @@ _TITLES = {
     "create_task": "create a task",
     "update_task": "change a task",
     "complete_task": "complete a task",
+    "reopen_task": "open a task again",
     "delete_task": "delete a task",
     "pin_memory": "remember something",
     "forget_memory": "forget something",
+    "add_note": "make a note",
     "set_preference": "set a preference",
     "set_plan": "change a plan",
     "create_event": "add an event to your calendar",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from commands.actions import Deed
@@ -26,6 +26,7 @@ FOUND_MAX = 500
 PHRASE_WORDS_MAX = 6
 SHOWN_MAX = 3
 
+_HALF_DAY = timedelta(hours=12)
 _BARE_HOUR = re.compile(r"(?:at |to |um )?(?:[1-9]|1[0-2])(?:[:.][0-5]\d)?", re.IGNORECASE)
 _ANY_EVENT = frozenset(
     {
@@ -50,6 +51,8 @@ def create_event(arguments: CreateEventArguments, setting: Setting) -> tuple[dic
     fields: dict[str, Json] = {"title": title, "start": _start(when.due, zone), "timezone": zone}
     if (end := _end(arguments.end_text, when, setting)) is not None:
         payload["end"] = fields["end"] = end
+    elif ends := one_line(arguments.end_text or ""):
+        payload["endText"] = ends
     for name, text in (("location", one_line(arguments.location or "")), ("description", clean(arguments.notes or ""))):
         if text.strip():
             payload[name] = fields[name] = text.strip()
@@ -100,18 +103,27 @@ def _start(due: str, zone: str) -> str:
 
 
 def _end(text: str | None, start: When, setting: Setting) -> str | None:
-    """`until 9 pm`, or `for two hours`; None where nothing of use was said, and the event takes its usual time."""
+    """`until 9 pm`, or `for two hours`; of whole days the last, as `until Friday`. None where nothing of use was said,
+    and the event takes its usual time."""
     phrase = one_line(text or "")
-    if not phrase or "T" not in start.due:
+    if not phrase:
         return None
     begins = datetime.fromisoformat(start.due)
     bare = phrase.casefold().removeprefix("until ").removeprefix("till ").removeprefix("to ")
-    lasting = bare.removeprefix("for ")
-    said = f"in {lasting}" if lasting != bare else bare
-    when = setting.when(said, now=begins)
-    if when is None or "T" not in when.due or when.due <= start.due:
+    lasting = bare.removeprefix("for ").removeprefix("lasting ")
+    said = f"in {lasting}" if lasting != bare else f"at {bare}" if bare[:1].isdigit() else bare
+    when = setting.when(said, now=begins) or setting.when(bare, now=begins)
+    if when is None or when.due <= start.due or len(when.due) != len(start.due):
         return None
-    return _start(when.due, setting.brain.timezone)
+    if "T" not in when.due:
+        last = date.fromisoformat(when.due) - timedelta(days=1 if lasting != bare else 0)
+        return (last + timedelta(days=1)).isoformat()
+    due = when.due
+    if _BARE_HOUR.fullmatch(said) is not None:
+        # "From 6 to 8" ends when a clock shows an eight for the first time after six.
+        half = _HALF_DAY if begins + _HALF_DAY < datetime.fromisoformat(due) else timedelta()
+        due = (datetime.fromisoformat(due) - half).strftime("%Y-%m-%dT%H:%M")
+    return _start(due, setting.brain.timezone)
 
 
 def _new_start(phrase: str, found: Occurrence, setting: Setting) -> str:

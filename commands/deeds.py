@@ -12,6 +12,7 @@ from typing import assert_never
 
 from commands.actions import Deed
 from commands.arguments import (
+    AddNoteArguments,
     Arguments,
     CompleteTaskArguments,
     CreateEventArguments,
@@ -22,6 +23,7 @@ from commands.arguments import (
     ForgetMemoryArguments,
     NotUnderstood,
     PinMemoryArguments,
+    ReopenTaskArguments,
     SelectFlightArguments,
     SetPlanArguments,
     SetPreferenceArguments,
@@ -32,16 +34,19 @@ from commands.arguments import (
 )
 from commands.calendar_deeds import create_event, delete_event, update_event
 from commands.memory import ForgetMemory, PinMemory
+from commands.notes import AddNote
 from commands.plan_deeds import change_plan
 from commands.preference_values import value_of_text
 from commands.preferences import SetPreference
 from commands.setting import Proposal, Setting
-from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask
+from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask
 from commands.travel_deeds import select_flight
 from domain.brain import Brain
 from domain.ports import ToolCall
 from domain.text import clean, one_line
-from domain.values import Json, Task
+from domain.values import Json, Task, TaskStatus
+
+_LITTLE_WORDS = frozenset({"my", "the", "a", "an", "is", "are", "that", "i", "to", "of", "in", "at", "for"})
 
 NO_SEARCH_HERE = "Flights can only be searched for in a chat, so nothing was done."
 
@@ -71,13 +76,18 @@ def _deed_of(arguments: Arguments, setting: Setting) -> tuple[dict[str, Json], D
             task_id, task = find_task(arguments.title, setting.brain)
             return {"taskId": task_id, "title": task.title}, CompleteTask(task_id=task_id)
         case DeleteTaskArguments():
-            task_id, task = find_task(arguments.title, setting.brain, with_done=True)
+            task_id, task = find_task(arguments.title, setting.brain, among=("open", "done"))
             return {"taskId": task_id, "title": task.title}, DeleteTask(task_id=task_id)
+        case ReopenTaskArguments():
+            task_id, task = find_task(arguments.title, setting.brain, among=("done",))
+            return {"taskId": task_id, "title": task.title}, ReopenTask(task_id=task_id)
         case PinMemoryArguments():
             return _pin_memory(arguments, setting)
         case ForgetMemoryArguments():
             memory_id, key = _find_memory(arguments.key, setting.brain)
             return {"memoryId": memory_id, "key": key}, ForgetMemory(memory_id=memory_id)
+        case AddNoteArguments():
+            return _add_note(arguments, setting)
         case SetPreferenceArguments():
             value = value_of_text(arguments.key, clean(arguments.value), setting.brain.preference(arguments.key))
             ref = setting.ref("preference", arguments.key)
@@ -167,6 +177,16 @@ def _pin_memory(arguments: PinMemoryArguments, setting: Setting) -> tuple[dict[s
     return {"type": kind, "key": key, "value": value}, deed
 
 
+def _add_note(arguments: AddNoteArguments, setting: Setting) -> tuple[dict[str, Json], Deed]:
+    text, title = clean(arguments.text).strip(), one_line(arguments.title or "") or None
+    if not text:
+        raise NotUnderstood("The note has no text, so nothing was kept.")
+    # The same text of the same message is the same note, whoever says it again.
+    note_id = setting.ref("note of message", f"{setting.message_id} {text}")
+    payload: dict[str, Json] = {"text": text} if title is None else {"title": title, "text": text}
+    return payload, AddNote(note_id=note_id, note_ref=setting.ref("note", note_id), text=text, title=title)
+
+
 def _title(text: str) -> str:
     title = one_line(text)
     if not title:
@@ -179,33 +199,48 @@ def memory_key(text: str) -> str:
     return re.sub(r"[^\w.:-]+", "_", clean(text).strip().casefold()).strip("_")
 
 
-def find_task(title: str, brain: Brain, *, with_done: bool = False) -> tuple[str, Task]:
+def find_task(title: str, brain: Brain, *, among: tuple[TaskStatus, ...] = ("open",)) -> tuple[str, Task]:
     """The task that is meant: by id, by title, or by a part of one if that fits only one. Raises `NotUnderstood`."""
     wanted = one_line(title).casefold()
-    tasks = {task_id: state.task for task_id, state in brain.tasks.items() if with_done or state.task.status == "open"}
+    tasks = {task_id: state.task for task_id, state in brain.tasks.items() if state.task.status in among}
     if title in tasks:
         return title, tasks[title]
     titles = {task_id: one_line(task.title).casefold() for task_id, task in tasks.items()}
     same = [task_id for task_id, known in titles.items() if known == wanted]
     # Of several with one title the open one that is due first is meant.
     same.sort(key=lambda task_id: (tasks[task_id].status == "done", tasks[task_id].due_at_ms or (1 << 62)))
-    near = [task_id for task_id, known in titles.items() if wanted and (wanted in known or known in wanted)]
+    near = [task_id for task_id, known in titles.items() if _has(known, wanted) or _has(wanted, known)]
     if same or len(near) == 1:
         found = (same or near)[0]
         return found, tasks[found]
     if near:
         raise NotUnderstood(f"More than one task fits “{one_line(title)}”. Please say its whole title.")
-    raise NotUnderstood(f"I found no task “{one_line(title)}”, so nothing was changed.")
+    what = "done task" if "open" not in among else "task"
+    raise NotUnderstood(f"I found no {what} “{one_line(title)}”, so nothing was changed.")
+
+
+def _has(text: str, part: str) -> bool:
+    """Whether whole words of `text` are `part`: a task “call” is not meant by “all”."""
+    return bool(part) and re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text) is not None
 
 
 def _find_memory(key: str, brain: Brain) -> tuple[str, str]:
+    """The memory that is meant: by its key, a part of it, or words of its key and value. Raises `NotUnderstood`."""
     wanted = memory_key(key)
     keys = {memory_id: state.memory.key for memory_id, state in brain.memories.items()}
     same = [memory_id for memory_id, known in keys.items() if memory_key(known) == wanted]
     near = [memory_id for memory_id, known in keys.items() if wanted and wanted in memory_key(known)]
+    if not near:
+        words = _words(key)
+        memories = ((memory_id, state.memory) for memory_id, state in brain.memories.items())
+        near = [memory_id for memory_id, m in memories if words and words <= _words(f"{m.key} {m.value}")]
     if same or len(near) == 1:
         found = (same or near)[0]
         return found, keys[found]
     if near:
         raise NotUnderstood(f"More than one memory fits “{one_line(key)}”. Please say which one.")
     raise NotUnderstood(f"I remember nothing about “{one_line(key)}”, so there is nothing to forget.")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(memory_key(text).replace("_", " ").split()) - _LITTLE_WORDS

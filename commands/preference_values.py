@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from domain import limits
 from domain.errors import Invalid
@@ -23,6 +24,13 @@ COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 # The tz database of one machine may hold these too: its own zone, copies, and zones that count leap seconds. They are
 # absent, or mean something else, on the next machine, where the same log must fold to the same state.
 OWN_ZONE = re.compile(r"localtime$|posixrules$|Factory$|posix/|right/")
+# Names that stand for zones with a name of their own: no city is looked for among them.
+NO_CITY = re.compile(r"(?:Etc|SystemV|US|Canada|Brazil|Chile|Mexico|Antarctica)/")
+_HOUR_SAID = r"(\d{1,2})(?:[:.]?([0-5]\d))?\s*(?:(a|p)\.?m\.?\b|o['’]?clock|uhr|h\b)?"
+HOURS_SAID = re.compile(
+    rf"(?:from |between |von )?{_HOUR_SAID}\s*(?:-|–|—|to|till|until|and|bis)\s*{_HOUR_SAID}\s*(?:uhr)?", re.IGNORECASE
+)
+NOON, DAY_HOURS = 12, 24
 CABINS: tuple[str, ...] = get_args(Cabin)
 STOPS_MAX = 3
 
@@ -64,8 +72,13 @@ def check_timezone(value: Json) -> str:
 
 def value_of_text(key: str, text: str, known: Json) -> Json:
     """The value that `text`, which a model wrote, stands for. Where the key holds an object, it is JSON, and its
-    properties replace those of the `known` one; what is no JSON stays as it is, for `check_preference` to refuse.
+    properties replace those of the `known` one; a time zone may be named by its city, and hours of work as people say
+    them. What is none of that stays as it is, for `check_preference` to refuse.
     """
+    if key == "timezone":
+        return _zone_said(text)
+    if key == "workHours":
+        return _work_hours_said(text)
     if key not in ("notifications", "travel"):
         return text
     try:
@@ -73,6 +86,50 @@ def value_of_text(key: str, text: str, known: Json) -> Json:
     except (ValueError, RecursionError):
         return text
     return {**known, **given} if isinstance(known, dict) and isinstance(given, dict) else given
+
+
+def _zone_said(text: str) -> str:
+    """`Tokyo` → `Asia/Tokyo`, where one zone alone is named after that city; a zone's own name in any case."""
+    name = " ".join(text.replace("_", " ").casefold().removesuffix(" time").split())
+    found = _zones_by_name().get(name, ())
+    return found[0] if len(found) == 1 else text
+
+
+@cache
+def _zones_by_name() -> Mapping[str, tuple[str, ...]]:
+    """Zones by their whole names and by their cities, in small letters. The tz database is read once."""
+    zones: dict[str, tuple[str, ...]] = {}
+    for zone in sorted(available_timezones()):
+        if OWN_ZONE.match(zone):
+            continue
+        name = zone.replace("_", " ").casefold()
+        zones.setdefault(name, (zone,))
+        _, _, city = name.partition("/")
+        # Of three parts the last may be a town whose name a greater one elsewhere has.
+        if city and "/" not in city and not NO_CITY.match(zone):
+            zones[city] = (*zones.get(city, ()), zone)
+    return zones
+
+
+def _work_hours_said(text: str) -> str:
+    """`9 to 5` → `09:00-17:00`. Work begins in the morning, and ends after it began, unless it was said otherwise."""
+    match = HOURS_SAID.fullmatch(text.strip(" ."))
+    if match is None:
+        return text
+    first, first_minute, first_half, last, last_minute, last_half = match.groups()
+    start, end = (_hour_of(hour, half) for hour, half in ((first, first_half), (last, last_half)))
+    if last_half is None and end <= start and end < NOON:
+        end += NOON
+    if start >= DAY_HOURS or end >= DAY_HOURS:
+        return text
+    return f"{start:02}:{first_minute or '00'}-{end:02}:{last_minute or '00'}"
+
+
+def _hour_of(digits: str, half: str | None) -> int:
+    hour = int(digits)
+    if half is None or hour > NOON:
+        return hour
+    return hour % NOON + (NOON if half.casefold() == "p" else 0)
 
 
 def wants_reminders(notifications: Json) -> bool:

@@ -119,6 +119,10 @@ class Offer(Leg):
         return now_ms >= self.expires_at_ms
 
 
+def stops_in_words(count: int) -> str:
+    return "non-stop" if count == 0 else "1 stop" if count == 1 else f"{count} stops"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Busy:
     """A time that is taken, such as a meeting: from `starts_at_ms` until just before `ends_at_ms`."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from commands.arguments import read_arguments
+from commands.arguments import AddNoteArguments, read_arguments
 from commands.context import action_id
 from commands.deeds import read_call
 from commands.setting import Proposal, Setting
@@ -46,6 +46,7 @@ class Acting:
         self.reply = reply
         self.language: str | None = None  # of the message, as its client named it
         self.words = ""  # that what is done must have been spoken of in
+        self.message = ""  # all of it: a note may be what the user pasted
         self._desk = desk
         self._stream = stream
         self._interruption = interruption
@@ -70,7 +71,9 @@ class Acting:
             return  # done by an earlier attempt, and confirmed at the start of this one
         setting = await with_dates(call, self.setting(now_ms), self.language)
         proposal = read_call(call, setting)
-        if not is_spoken_of(read_arguments(call), proposal.payload, self.words):
+        arguments = read_arguments(call)
+        words = f"{self.words}\n{self.message}" if isinstance(arguments, AddNoteArguments) else self.words
+        if not is_spoken_of(arguments, proposal.payload, words):
             logger.warning("answer.call_not_asked_for", tool=call.name)
             self._stream.write_paragraph(NOT_ASKED)
             return

@@ -36,7 +36,7 @@ from workers.llm.tokens import estimate_tokens
 from workers.privacy.redaction import hide
 from workers.privacy.restoring import restored
 from workers.prompts.build import Prompt
-from workers.prompts.context import Context
+from workers.prompts.context import Context, question_text
 from workers.questions import Heard, Questions
 from workers.salvage import salvaged, unquoted
 from workers.token_stream import TokenStream
@@ -100,6 +100,7 @@ class Answer:
         acting = self._acting
         acting.language = language_of(context.scene)
         acting.words = f"{context.asked.words}\n{context.spoken}"
+        acting.message = question_text(context.scene)
         acting.tell_done(context.done.values())
         seconds = self._desk.settings.llm_deadline_seconds + GUARD_SECONDS
         turn = Turn(

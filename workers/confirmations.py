@@ -21,6 +21,7 @@ from domain.events import (
     FlightsFound,
     MemoryForgotten,
     MemoryPinned,
+    NoteAdded,
     PlanSet,
     PreferenceSet,
     TaskCompleted,
@@ -101,6 +102,10 @@ def _sentence(kind: str, deed: BrainEvent, payload: Mapping[str, Json]) -> str:
             return _done("I will remember", f"{deed.content.key.replace('_', ' ')}: {deed.content.value}")
         case MemoryForgotten():
             return _done("I have forgotten", str(payload.get("key", "")).replace("_", " "))
+        case NoteAdded():
+            if deed.content is REDACTED:
+                return "Done."
+            return _done("noted", f"“{short(deed.content.text)}”")
         case PreferenceSet():
             if deed.content is REDACTED:
                 return "Done."

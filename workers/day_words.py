@@ -9,7 +9,7 @@ from commands.due import with_weekday
 from commands.phrases.recurrence_words import in_words
 from domain.events import CalendarEventAdded, CalendarEventChanged, FlightsFound, TripDetected
 from domain.text import one_line
-from domain.travel import Offer, RankedOffer
+from domain.travel import Offer, RankedOffer, stops_in_words
 from domain.values import REDACTED, CalendarEntry, Json, Plan
 from workers.understanding.days import with_day
 
@@ -53,6 +53,8 @@ def event_text(event: CalendarEventAdded | CalendarEventChanged, payload: Mappin
         text += f" {asked.replace('T', ' ')} does not exist in {entry.timezone}: clocks go forward then."
     if payload.get("dueNote") == "past":
         text += " That is in the past already."
+    if isinstance(ends := payload.get("endText"), str):
+        text += f" I do not understand the end “{short(ends)}”, so it takes the usual time."
     return text
 
 
@@ -97,10 +99,10 @@ def flight_line(ranked: RankedOffer) -> str:
     """`1. Air France JFK–CDG, Saturday 2025-05-10 08:00–21:00, non-stop, 7 h 00, 1200 USD. Why.`"""
     offer = ranked.offer
     text = f"{ranked.rank}. {short(offer.airline)} {offer.origin}–{offer.destination}, {_leg_times(offer)}"
-    text += f", {_stops(offer.stops)}, {offer.duration_minutes // 60} h {offer.duration_minutes % 60:02}"
+    text += f", {stops_in_words(offer.stops)}, {offer.duration_minutes // 60} h {offer.duration_minutes % 60:02}"
     if offer.return_leg is not None:
         back = offer.return_leg
-        text += f"; back {with_weekday(back.departure)}–{back.arrival[11:]}, {_stops(back.stops)}"
+        text += f"; back {with_weekday(back.departure)}–{back.arrival[11:]}, {stops_in_words(back.stops)}"
     return f"{text}, {offer.price.amount} {offer.price.currency}. {short(ranked.reasoning)}".rstrip()
 
 
@@ -119,10 +121,6 @@ def _leg_times(offer: Offer) -> str:
     if offer.arrival[:10] != offer.departure[:10]:
         arrival += f" ({offer.arrival[:10]})"
     return f"{with_weekday(offer.departure)}–{arrival}"
-
-
-def _stops(count: int) -> str:
-    return "non-stop" if count == 0 else "1 stop" if count == 1 else f"{count} stops"
 
 
 def _times(entry: CalendarEntry) -> str:

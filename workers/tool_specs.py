@@ -52,6 +52,7 @@ TOOLS = (
         priority=_PRIORITY,
     ),
     _tool("complete_task", "Mark a task as done.", ("title",), title=_TITLE),
+    _tool("reopen_task", "Open a task again that is done.", ("title",), title=_TITLE),
     _tool("delete_task", "Delete a task.", ("title",), title=_TITLE),
     _tool(
         "pin_memory",
@@ -62,6 +63,13 @@ TOOLS = (
         value=_text('What is to be remembered, such as "JFK".'),
     ),
     _tool("forget_memory", "Forget a remembered fact.", ("key",), key=_text("What it is about.")),
+    _tool(
+        "add_note",
+        "Keep a note: a text that the user wants written down, word for word.",
+        ("text",),
+        text=_text("What the note says, in the user's own words."),
+        title=_text("Its title, if the user gave it one."),
+    ),
     _tool(
         "set_preference",
         "Set how the assistant works for the user.",

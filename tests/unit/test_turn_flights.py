@@ -210,6 +210,47 @@ async def test_what_is_missing_is_asked_for_and_nothing_is_searched(text: str, q
         assert not await world.events(FlightSearchStarted)
 
 
+@pytest.mark.parametrize(
+    ("words", "back"),
+    [
+        ("next Monday, returning Friday", "2025-11-28"),
+        ("on Friday, returning on Sunday", "2025-11-23"),
+        ("next Monday, returning next Friday", "2025-11-28"),
+        ("next Monday, returning on the 5th", "2025-12-05"),
+        ("next week, returning Friday", "2025-11-28"),
+    ],
+)
+async def test_the_way_back_is_after_the_departure(words: str, back: str) -> None:
+    async with open_world() as world:
+        await answered(world, f"Find flights from JFK to Boston {words}")
+        query = asked(world)
+        assert query.return_on == back
+        assert query.departure_from <= query.departure_until <= back
+
+
+@pytest.mark.parametrize("back", ["December 5", "tomorrow", "next blue moon"])
+async def test_a_way_back_that_makes_no_sense_is_asked_for_and_never_dropped(back: str) -> None:
+    async with open_world() as world:
+        asks = tool_call(
+            "find_flights",
+            json.dumps({"destination": "Boston", "departure_text": "on December 10", "return_text": back}),
+        )
+        text = f"Find flights from JFK to Boston on December 10 returning {back}"
+        assert "when you want to come back" in await answered(world, text, ScriptedModel([asks]))
+        assert not await world.events(FlightSearchStarted)
+        await answered(world, "December 14")
+        assert (asked(world).departure_from, asked(world).return_on) == ("2025-12-10", "2025-12-14")
+
+
+@pytest.mark.parametrize("when", ["yesterday", "last Friday", "on November 3 2025"])
+async def test_a_day_that_is_over_is_said_to_be(when: str) -> None:
+    async with open_world() as world:
+        text = await answered(world, f"Find flights from JFK to Boston {when}")
+        assert f"“{when}” is over." in text
+        assert "when you want to leave" in text
+        assert not await world.events(FlightSearchStarted)
+
+
 async def test_a_start_that_nobody_said_is_taken_from_the_clock_and_said_to_be() -> None:
     async with open_world() as world:
         text = await answered(world, "Find flights to Boston tomorrow")

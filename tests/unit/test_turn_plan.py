@@ -95,6 +95,14 @@ async def test_a_plan_of_the_users_own_is_replaced_only_where_they_ask_for_a_new
         assert TOLD in await answered(world, "Plan my day again", model)
 
 
+async def test_a_plan_with_nothing_in_it_is_none() -> None:
+    async with open_world() as world:
+        keys = await world.keyring.load(world.user_id)
+        await world.handle(SetPlan(date=TODAY, plan_ref=keys.ref("plan", TODAY), plan=Plan()))
+        text = await answered(world, "Plan my day", ScriptedModel(["never"], answers=[ANSWER]))
+        assert TOLD in text
+
+
 @pytest.mark.parametrize("answer", [failure(), failure("bad_answer"), "no JSON", '{"priorities": 1}', "{}"])
 async def test_without_a_plan_of_the_models_the_rules_make_one_and_say_so(answer: Any) -> None:
     async with open_world() as world:

@@ -3,11 +3,11 @@
 It knows these tools, and calls those of them that the request offers, with the arguments that their schema names:
 
     create_task      title, due_text        complete_task   title
-    create_event     title, start_text      update_event    event, start_text
+    create_event     title, start_text, end_text            update_event    event, start_text
     delete_event     event                  select_flight   which
     find_flights     destination, origin, departure_text, return_text, passengers, cabin, stops_max
-    update_task      title, due_text or new_title           delete_task   title
-    pin_memory       type, key, value       forget_memory   key
+    update_task      title, due_text or new_title           delete_task   title       reopen_task   title
+    pin_memory       type, key, value       forget_memory   key         add_note      text
     set_preference   key, value
 
 Of a message that asks for tools it makes the calls and says nothing but its label: whether they were done, the caller
@@ -24,12 +24,13 @@ import msgspec
 
 from domain.ports import JsonAnswer, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
 from domain.values import Json, ModelUsage
-from workers.llm.offline_answers import answer_to, sections_of
-from workers.llm.offline_days import plan_json
+from workers.llm.offline_answers import NOT_UNDERSTOOD, answer_to, sections_of
+from workers.llm.offline_days import plan_json, titled
 from workers.llm.offline_intents import Wish, calls_for, wishes_of
 from workers.llm.policy import failure
 from workers.llm.tokens import estimate_prompt_tokens, estimate_tokens
 from workers.understanding.flight_words import spoken
+from workers.understanding.intents import asked
 
 NAME = "offline-1"
 LABEL = "(offline model)"
@@ -56,7 +57,7 @@ class OfflineModel:
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         prompt_tokens = self._prompt_tokens(request)
         message = _last_user_text(request)
-        wishes = wishes_of(_meant(request))
+        wishes = wishes_of(_meant(request), _titles(request))
         calls = calls_for(wishes, request.tools)
         text = _text_for(wishes, calls, message, request)
         words, whole = _fitting(text, request.max_tokens)
@@ -103,8 +104,13 @@ def _meant(request: ModelRequest) -> str:
     return spoken(talk) if talk else ""
 
 
+def _titles(request: ModelRequest) -> list[str]:
+    """Of the open tasks, as the prompt has them: `call John (due tomorrow 17:00)`."""
+    return [titled(task) for task in sections_of(request.messages).get("tasks", ())]
+
+
 def _json_for(request: ModelRequest, properties: Mapping[str, Json]) -> dict[str, Json]:
-    wishes = wishes_of(_meant(request))
+    wishes = wishes_of(_meant(request), _titles(request))
     match properties:
         case {"priorities": _, "todos": _}:
             return plan_json(sections_of(request.messages), LABEL)
@@ -123,7 +129,9 @@ def _json_for(request: ModelRequest, properties: Mapping[str, Json]) -> dict[str
 
 def _text_for(wishes: Sequence[Wish], calls: Sequence[ToolCall], message: str, request: ModelRequest) -> str:
     if not wishes:
-        return f"{answer_to(message, request.messages)} {LABEL}"
+        # Who asks for something is told that it was not done, and no list that happens to have a word of theirs.
+        said = NOT_UNDERSTOOD if asked(message).wanted else answer_to(message, request.messages)
+        return f"{said.replace(f' {LABEL}', '')} {LABEL}"
     return LABEL if len(calls) == len(wishes) else f"I understood what you want, but may not do all of it here. {LABEL}"
 
 

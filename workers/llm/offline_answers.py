@@ -15,11 +15,16 @@ COUNT_MAX = 5_000
 STORY_WORDS = 400
 STORY_WORDS_MAX = 5_000
 LINES_MAX = 20  # of a section, in an answer
+NOTE_LINES_MAX = 8  # of an attached note, its beginning
+NOTE_CHARACTERS_MAX = 600
 
 ABILITIES = (
     "I can keep tasks and reminders (“remind me to call John tomorrow at 5”), remember facts "
-    "(“remember that my favourite airport is JFK”), show your agenda, plan your day and summarize your week."
+    "(“remember that my favourite airport is JFK”), make notes (“note: the door code is 1234”), keep your calendar, "
+    "find flights, show your agenda, plan your day and summarize your week."
 )
+
+NOT_UNDERSTOOD = f"I did not understand what to do, so nothing was done. {ABILITIES}"
 
 _HEADING = re.compile(r"#{1,3}\s+(.+?)\s*#*\s*")
 _GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings|salut|hola)\b", re.IGNORECASE)
@@ -36,6 +41,34 @@ _AGENDA = re.compile(
     re.IGNORECASE,
 )
 _MY = re.compile(r"\b(?:what|who|where|when)(?:['’]s|\s+is|\s+are|\s+was)\s+my\s+([^?!.]{1,100})", re.IGNORECASE)
+_ATTACHED = re.compile(
+    r"\b(?:this|these|that|it|notes?|attach\w*|documents?|texts?|files?|above|below|notiz\w*|dokument\w*)\b",
+    re.IGNORECASE,
+)
+_WEEK = re.compile(r"\bweek\b", re.IGNORECASE)
+_ASKS = re.compile(r"(?:what|which|who|whose|where|when|how)\b.*\?$", re.IGNORECASE | re.DOTALL)
+_EMPTY = frozenset(
+    {
+        *(
+            "what",
+            "which",
+            "who",
+            "whose",
+            "where",
+            "when",
+            "how",
+            "is",
+            "are",
+            "was",
+            "do",
+            "does",
+            "did",
+            "the",
+            "my",
+        ),
+        *("mine", "i", "me", "you", "of", "for", "to", "in", "at", "a", "an", "s", "and", "again", "please"),
+    }
+)
 _KNOWN = re.compile(r"\bwhat\s+do\s+you\s+(?:know|remember)\b|\bmy\s+memories\b", re.IGNORECASE)
 
 _STORY_SENTENCES = (
@@ -58,10 +91,13 @@ def answer_to(text: str, messages: Sequence[PromptMessage]) -> str:
         return _story(int(match.group(1)))
     if _STORY.search(text):
         return _story(STORY_WORDS)
+    notes = _notes(messages)
+    if notes and _ATTACHED.search(text):
+        return _beginnings(notes)
     if _SUMMARY.search(text):
         return _summary(sections, messages)
     if _PLAN.search(text) and _DAY.search(text):
-        return _plan(sections)
+        return _plan(sections, is_week=_WEEK.search(text) is not None)
     if _AGENDA.search(text):
         return _agenda(sections)
     if (match := _MY.search(text)) and (found := _memories_about(match.group(1), sections)):
@@ -69,6 +105,10 @@ def answer_to(text: str, messages: Sequence[PromptMessage]) -> str:
     if _KNOWN.search(text):
         memories = _memories(sections)
         return "You told me:\n" + _lines(memories) if memories else "You have not asked me to remember anything yet."
+    if _ASKS.match(text.strip()) and (found := _memories_with(_content(text), sections)):
+        return "You told me:\n" + _lines(found)
+    if notes:
+        return _beginnings(notes)
     if _GREETING.match(text.strip()):
         return f"Hello! {ABILITIES}"
     if _GRATITUDE.match(text.strip()):
@@ -118,10 +158,10 @@ def _agenda_title(sections: Mapping[str, list[str]]) -> str:
     return f"Your {heading.replace('agenda of', 'agenda for')}"
 
 
-def _plan(sections: Mapping[str, list[str]]) -> str:
-    """Three priorities, five to-dos and a note, as far as there is anything to do."""
+def _plan(sections: Mapping[str, list[str]], *, is_week: bool = False) -> str:
+    """Three priorities, five to-dos and a note, as far as there is anything to do. The known plan is one of a day."""
     known = _section(sections, "plan")
-    if known:
+    if known and not is_week:
         return "Your plan:\n" + _lines(known)
     events, tasks = _section(sections, "calendar", "agenda", "event"), _section(sections, "task")
     if not tasks:
@@ -160,8 +200,55 @@ def _memories(sections: Mapping[str, list[str]]) -> list[str]:
 
 def _memories_about(subject: str, sections: Mapping[str, list[str]]) -> list[str]:
     """Memories that hold every word of the subject."""
-    words = [word for word in re.findall(r"\w+", subject.casefold()) if len(word) > 2]
-    return [m for m in _memories(sections) if words and all(word in m.casefold() for word in words)]
+    return _memories_with([word for word in _all_words(subject.casefold()) if len(word) > 2], sections)
+
+
+def _memories_with(words: Sequence[str], sections: Mapping[str, list[str]]) -> list[str]:
+    """Memories that hold all of these words, however the user spells them."""
+    wanted = {_spelled_alike(word) for word in words}
+    known = _memories(sections)
+    return [memory for memory in known if wanted and wanted <= set(_all_words(_spelled_alike(memory.casefold())))]
+
+
+def _content(text: str) -> list[str]:
+    return [word for word in _all_words(text.casefold()) if word not in _EMPTY]
+
+
+def _all_words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
+
+
+def _spelled_alike(text: str) -> str:
+    """`favourite` and `favorite` are one word."""
+    return text.replace("our", "or")
+
+
+def _notes(messages: Sequence[PromptMessage]) -> list[tuple[str, list[str]]]:
+    """Title and lines of each note that the user attached."""
+    notes: list[tuple[str, list[str]]] = []
+    for message in messages:
+        is_notes = False
+        for line in message.content.splitlines() if message.role == "system" else ():
+            if heading := _HEADING.fullmatch(line):
+                is_notes = heading.group(1) == "Notes"
+            elif is_notes and line.startswith("- "):
+                notes.append((line[2:].strip(), []))
+            elif is_notes and notes and line.startswith("> "):
+                notes[-1][1].append(line[2:])
+    return notes
+
+
+def _beginnings(notes: Sequence[tuple[str, list[str]]]) -> str:
+    """As they were written: it can sum nothing up, and says so."""
+    parts = []
+    for title, lines in notes:
+        text = "\n".join(lines[:NOTE_LINES_MAX])
+        shown = text[:NOTE_CHARACTERS_MAX].rstrip()
+        is_whole = len(lines) <= NOTE_LINES_MAX and len(text) <= NOTE_CHARACTERS_MAX
+        quoted = "\n".join(f"> {line}" for line in shown.splitlines())
+        parts.append(f"Your note “{title}” {'says' if is_whole else 'begins'}:\n{quoted}{'' if is_whole else ' …'}")
+    parts.append("I cannot sum it up without a real model.")
+    return "\n\n".join(parts)
 
 
 def _lines(items: Sequence[str]) -> str:

@@ -8,19 +8,33 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from domain import limits
 from domain.values import Json
-from workers.understanding.time_words import WHEN, pattern, split_when
+from workers.understanding.time_words import WHEN, pattern, split_times
 
 PRIORITIES, TODOS = 3, 5
 
 _CALENDAR = r"(?:my |the )?(?:calendar|kalender|schedule|agenda)"
 _ADD = pattern(rf"(?:add|put|enter|write) (?P<what>\S.*?) (?:to|in|into|on|onto) {_CALENDAR}(?P<more>.*)")
+# "A dentist appointment" is an event whatever is said about it; a call or a lunch is one where it comes first.
+_SURE = r"(?:event|meeting|appointment)"
+_LIKELY = r"(?:(?:an?|the|my) call|call with|lunch|dinner|breakfast|brunch|coffee|interview|stand-?up)"
+_NEW = r"(?:schedule|set up|create|make|add|book|arrange|plan|new)(?: me)?"
 _SCHEDULE = pattern(
-    r"(?:schedule|set up|create|make|add|book)(?: me)? (?P<what>(?:(?:an?|the|my) )?(?:(?:new )?(?:event|meeting"
-    r"|appointment|call|lunch|dinner|breakfast|coffee)\b).*)"
+    rf"(?:{_NEW} (?P<sure>(?:[^\s,:]+ ){{0,4}}?{_SURE}\b.*)"
+    rf"|{_NEW} (?P<likely>(?:(?:an?|the|my) )?{_LIKELY}\b.*)|schedule (?P<any>\S.*))"
 )
-_EVENT_WORD = pattern(r"(?:an? |the |my )?(?:new )?event (?:called |named |for |: ?)?")
+_ORDER = pattern(r"schedule (?:an?|my|another) ")
+_EVENT_WORD = pattern(
+    r"(?:an? |the |my )?(?:new )?(?:calendar )?(?:event|entry)(?: ?:|(?: (?:called|named|titled|for))?(?= )) ?"
+    r"|(?:an? |the |my )?(?:new )?(?:appointment|meeting) ?: ?"
+)
 _ARTICLE = re.compile(r"(?:an?|the) ", re.IGNORECASE)
+_CLOCK_LEFT = re.compile(
+    r"\b\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm)\b|\b\d{1,2}:\d\d\b|\b\d{1,2} ?[-–] ?\d{1,2}\b|\b(?:from|between) \d",
+    re.IGNORECASE,
+)
+_LIST = re.compile(r"\b(?:to|on|onto) (?:my|the) (?:[\w-]+ )?list\b", re.IGNORECASE)
 _CLOCK = r"\d{1,2}(?:[:.]\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o'clock)"
 _EVENT = rf"(?:{_CLOCK}|\b(?:meeting|appointment|event|lunch|dinner|breakfast|stand-?up|call with)\b)"
 _MOVE = pattern(
@@ -37,9 +51,11 @@ def event_wish(sentence: str) -> tuple[str, dict[str, str]] | None:
     if _TASK.search(sentence):
         return None
     if (match := _ADD.fullmatch(sentence)) is not None:
-        return _create(f"{match['what']}{match['more'].rstrip(' .!')}")
-    if (match := _SCHEDULE.fullmatch(sentence)) is not None:
-        return _create(_EVENT_WORD.sub("", match["what"], count=1))
+        return _create(f"{match['what']}{match['more'].rstrip(' .!')}", is_sure=True)
+    if _LIST.search(sentence) is None and (match := _SCHEDULE.fullmatch(sentence)) is not None:
+        what = match["sure"] or match["likely"] or match["any"]
+        if (wish := _create(what, is_sure=bool(match["sure"] or _ORDER.match(sentence)))) is not None:
+            return wish
     if (match := _MOVE.fullmatch(sentence)) is not None and _SPOKEN_OF.fullmatch(match["what"]):
         return "update_event", {"event": _tidy(match["what"]), "start_text": _tidy(match["when"])}
     if (match := _CANCEL.fullmatch(sentence)) is not None and _SPOKEN_OF.fullmatch(match["what"]):
@@ -47,22 +63,32 @@ def event_wish(sentence: str) -> tuple[str, dict[str, str]] | None:
     return None
 
 
-def _create(what: str) -> tuple[str, dict[str, str]] | None:
-    title, when = split_when(what)
-    title = _ARTICLE.sub("", _tidy(title), count=1) if _ARTICLE.match(_tidy(title)) else _tidy(title)
-    if not title or not when:
+def _create(what: str, *, is_sure: bool) -> tuple[str, dict[str, str]] | None:
+    """`is_sure`: it is an event, also where nobody said when. Where a time is left in the title, it was not understood,
+    and there is no wish: a wrong entry is worse than none."""
+    title, start, end = split_times(what)
+    # What is only called an event has that for its name.
+    title = _tidy(_EVENT_WORD.sub("", title, count=1)) or _tidy(title)
+    title = _tidy(_ARTICLE.sub("", title, count=1)) if _ARTICLE.match(title) else title
+    if not title or not (start or is_sure) or _CLOCK_LEFT.search(title):
         return None
-    return "create_event", {"title": title, "start_text": _tidy(when)}
+    said = {"title": title[: limits.TITLE_CHARACTERS_MAX].strip(), "start_text": _tidy(start), "end_text": _tidy(end)}
+    return "create_event", {name: text for name, text in said.items() if text}
 
 
 def _tidy(text: str) -> str:
     return " ".join(text.split()).strip(' ,.!?"“”')
 
 
+def titled(task: str) -> str:
+    """The title in a line of a task: what stands in brackets behind it is ours."""
+    return re.sub(r" \([^()]*\)$", "", task)
+
+
 def plan_json(sections: Mapping[str, Sequence[str]], label: str) -> dict[str, Json]:
     """Three priorities, five to-dos and a note, from the open tasks as they stand and the day's events."""
     tasks = list(sections.get("tasks", ()))
-    titles = [re.sub(r" \([^()]*\)$", "", task) for task in tasks]
+    titles = [titled(task) for task in tasks]
     urgent = [title for title, task in zip(titles, tasks, strict=True) if "high priority" in task]
     ordered = list(dict.fromkeys([*urgent, *titles]))
     events = sections.get("calendar", ())

@@ -7,7 +7,7 @@ must not look at anything but the message.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,8 +15,9 @@ import msgspec
 from domain import limits
 from domain.ports import ToolCall, ToolSpec
 from workers.llm.offline_days import event_wish
+from workers.llm.offline_german import german_reminder
 from workers.understanding.flight_words import flight_arguments
-from workers.understanding.intents import wants_action
+from workers.understanding.intents import NOTE_ORDER, wants_action
 from workers.understanding.time_words import WHEN, Pattern, pattern, split_leading_when, split_when
 
 WISHES_MAX = limits.ACTIONS_PER_MESSAGE_MAX
@@ -39,14 +40,38 @@ _QUOTES = "\"'“”‘’«»`"
 _QUESTION_WORD = pattern(r"(?:what|who|whom|whose|when|where|why|how|which|whether|if)\b")
 
 
-def wishes_of(message: str) -> list[Wish]:
-    """At most `WISHES_MAX`, in the order in which they were said."""
+def wishes_of(message: str, tasks: Collection[str] = ()) -> list[Wish]:
+    """At most `WISHES_MAX`, in the order in which they were said. `tasks` are the titles of the open ones: "delete X"
+    asks for something where X is one of them."""
+    text = _BLANKS.sub(" ", message)
     wishes: list[Wish] = []
-    for sentence in _SENTENCE_ENDS.split(_BLANKS.sub(" ", message)):
-        wish = _wish_of(_without_thanks(sentence.strip()))
-        if wish is not None:
-            wishes.append(wish)
+    place = before = 0
+    is_noting = False
+    for end, following in [
+        *((gap.start(), gap.end()) for gap in _SENTENCE_ENDS.finditer(text)),
+        (len(text), len(text)),
+    ]:
+        sentence = text[place:end].strip()
+        note = _NOTE.fullmatch(sentence)
+        if note is not None and not note["text"]:
+            # What begins on a line of its own is the note, all of it.
+            return [*wishes, *_noted(text[following:])][:WISHES_MAX]
+        found = _noted(note["text"]) if note is not None else _wishes_of(_without_thanks(sentence), tasks)
+        if is_noting and not found and _without_thanks(sentence):
+            found = _noted(wishes.pop().arguments["text"] + text[before:end])  # a note goes on until something is asked
+        wishes += found
+        is_noting = bool(wishes) and wishes[-1].tool == "add_note"
+        place, before = following, end
     return wishes[:WISHES_MAX]
+
+
+def _noted(text: str) -> list[Wish]:
+    return [Wish("add_note", {"text": text.strip()})] if text.strip() else []
+
+
+def _wishes_of(sentence: str, tasks: Collection[str]) -> list[Wish]:
+    wish = _wish_of(sentence) or _dropped(sentence, tasks)
+    return [] if wish is None else [wish]
 
 
 def calls_for(wishes: Sequence[Wish], tools: Sequence[ToolSpec]) -> list[ToolCall]:
@@ -76,6 +101,8 @@ def _wish_of(sentence: str) -> Wish | None:
         return Wish("find_flights", flight_arguments(sentence))
     if (event := event_wish(bare)) is not None:
         return Wish(*event)
+    if (german := german_reminder(bare)) is not None:
+        return _task(german[0], german[1])
     for rule, make in _RULES:
         match = rule.fullmatch(sentence)
         if match is not None:
@@ -116,9 +143,28 @@ def _delete(match: re.Match[str]) -> Wish | None:
     return _about_task("delete_task", match.group("what"))
 
 
+def _reopen(match: re.Match[str]) -> Wish | None:
+    return _about_task("reopen_task", match.group("what"))
+
+
 def _about_task(tool: str, what: str) -> Wish | None:
+    """None where it is said of no task in particular: what is meant by "all" is not guessed."""
     title = _title(what)
-    return Wish(tool, {"title": title}) if title else None
+    return Wish(tool, {"title": title}) if title and not _NO_NAME.fullmatch(title) else None
+
+
+def _dropped(sentence: str, tasks: Collection[str]) -> Wish | None:
+    """ "Delete water plants", where that is a task, whatever its articles."""
+    match = _BARE_DROP.fullmatch(sentence)
+    if match is None:
+        return None
+    wanted = _words(match.group("what"))
+    named = [title for title in tasks if wanted and _words(title) == wanted]
+    return Wish("delete_task", {"title": named[0]}) if named else None
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.findall(r"\w+", text.casefold()) if word not in ("the", "a", "an", "my", "to")]
 
 
 def _move(match: re.Match[str]) -> Wish | None:
@@ -135,8 +181,14 @@ def _rename(match: re.Match[str]) -> Wish | None:
 
 def _remember(match: re.Match[str]) -> Wish | None:
     fact = match.group("fact").strip().rstrip(".!").strip()
-    if not fact:
+    kind, key, value = _fact(fact)
+    if not key or not value:
         return None
+    return Wish("pin_memory", {"type": kind, "key": key, "value": value})
+
+
+def _fact(fact: str) -> tuple[str, str, str]:
+    """Its kind, key and value. What is forgotten is named as it was remembered."""
     kind, key, value = "fact", " ".join(fact.split()[:6]), fact
     if (known := _IS.fullmatch(fact)) or (known := _SITUATION.fullmatch(fact)):
         key, value = known.group("key"), known.group("value")
@@ -145,20 +197,40 @@ def _remember(match: re.Match[str]) -> Wish | None:
     if _FAVOURITE.search(key):
         kind = "preference"
     key = _unquote(key.strip())[: limits.MEMORY_KEY_CHARACTERS_MAX].strip()
-    value = _unquote(value.strip())[: limits.MEMORY_VALUE_CHARACTERS_MAX].strip()
-    if not key or not value:
-        return None
-    return Wish("pin_memory", {"type": kind, "key": key, "value": value})
+    return kind, key, _unquote(value.strip())[: limits.MEMORY_VALUE_CHARACTERS_MAX].strip()
 
 
 def _forget(match: re.Match[str]) -> Wish | None:
-    key = match.group("key").strip(_QUOTES + " .!?")[: limits.MEMORY_KEY_CHARACTERS_MAX]
+    said = match.group("fact").strip(_QUOTES + " .!?")
+    if _NO_NAME.fullmatch(said):
+        return None
+    key = _fact(said)[1] if match.group("that") or _IS.fullmatch(said) else _MINE.sub("", said)
+    key = key[: limits.MEMORY_KEY_CHARACTERS_MAX].strip()
     return Wish("forget_memory", {"key": key}) if key else None
 
 
 def _timezone(match: re.Match[str]) -> Wish:
-    value = match.group("value").strip(_QUOTES + " .!")
-    return Wish("set_preference", {"key": "timezone", "value": value})
+    return _preference("timezone", match.group("value"))
+
+
+def _work_hours(match: re.Match[str]) -> Wish:
+    return _preference("workHours", match.group("value"))
+
+
+def _preference(key: str, value: str) -> Wish:
+    return Wish("set_preference", {"key": key, "value": value.strip(_QUOTES + " .!")})
+
+
+def _switch(match: re.Match[str]) -> Wish:
+    """What it is switched to: on or off, of reminders, of the daily summary, or of both."""
+    is_on = (match.group("on") or match.group("later") or match.group("able")).casefold() in ("on", "enable")
+    what = (match.group("what") or match.group("which") or match.group("named")).casefold()
+    if what.startswith("daily"):
+        return _notify(f"{SUMMARY_HOUR:02d}:00" if is_on else None)
+    changes: dict[str, str | None] = {"reminders": "message" if is_on else "none"}
+    if what.startswith("notif") and not is_on:
+        changes["dailySummary"] = None
+    return _preference("notifications", msgspec.json.encode(changes).decode())
 
 
 def _daily_summary(match: re.Match[str]) -> Wish | None:
@@ -199,11 +271,16 @@ _SITUATION = pattern(r"i (?P<key>live in|live at|work at|work for|work as|was bo
 _TASTE = pattern(
     r"i (?:really |always |never |usually )?(?:like|love|prefer|enjoy|hate|dislike|avoid|don't like) (?P<key>\S.*)"
 )
+_MINE = pattern(r"(?:my|the) ")
+_NO_NAME = pattern(
+    r"(?:my|the|this|that|it|them|these|those|all|every|each|any|everything|anything|one|first|last|new|old|done"
+    r"|completed|(?:all|every|each|any) .*)"
+)
 _FAVOURITE = pattern(r"favou?rite|preferred|preference")
 
 _POLITE = (
     r"(?:(?:hey|hi|hello|ok|okay|so|and|also|then|please|can you|could you|would you|will you|i'd like you to"
-    r"|i would like you to|i need you to|i want you to)[\s,!]+)*"
+    r"|i would like you to|i need you to|i want you to|bitte|kannst du|könntest du)[\s,!]+)*"
 )
 _POLITENESS = pattern(_POLITE)
 _TASK = r"(?:task|to-?do|reminder)"
@@ -212,7 +289,11 @@ _WHAT = r"(?P<what>\S.*)"
 _SET_REMINDER = r"(?:set|create|make)(?: me)? (?:an? )?reminder"
 _DONT_FORGET = r"don't let me forget|don't forget|remember(?= to\b)"
 _NEW_TASK = rf"(?:add|create|make|new|put in)(?: me)? (?:(?:a|an|the|another|one more) )?(?:new )?{_TASK}(?: for me)?"
+_NOTE = pattern(rf"{_POLITE}{NOTE_ORDER}(?: ?[:,–-]| (?:that|saying|about|of|to|dass)\b)?(?:^| ?)(?P<text>.*)")
+_DROP = r"(?:delete|remove|cancel|drop|clear|erase)"
+_BARE_DROP = pattern(rf"{_POLITE}{_DROP} (?P<what>\S.*)")
 _LIST = r"(?:my|the) (?:(?:to-?do|task|shopping|grocery) )?(?:list|tasks?|to-?dos?)"
+_NOTICES = r"(?:all )?(?:my |the )?(?P<what>notifications?|reminders?|daily (?:summar\w+|briefings?))"
 _FINISHED = r"(?:complete|completed|finish|finished|done with|done:|close)"
 
 
@@ -237,20 +318,38 @@ _RULES = (
         r"(?P<fact>\S.*)",
         _remember,
     ),
+    _rule(
+        rf"(?:mark|set) {_THE_TASK}(?P<what>\S.*?) (?:as )?(?:not |un-?)(?:done|complete|completed|finished)[.!]?",
+        _reopen,
+    ),
+    _rule(rf"re-?open {_THE_TASK}(?P<what>\S.*?)(?: {_TASK})?[.!]?", _reopen),
     _rule(rf"(?:mark|set) {_THE_TASK}(?P<what>\S.*?) (?:as )?(?:done|complete|completed|finished)[.!]?", _complete),
     _rule(rf"(?:tick|check|cross) off {_THE_TASK}{_WHAT}", _complete),
     _rule(rf"(?:(?:i'm|i am|i've|i have|i)(?: just)? )?{_FINISHED} {_THE_TASK}{_WHAT}", _complete),
+    _rule(rf"(?:{_DROP}|take) {_THE_TASK}(?P<what>\S.*?) (?:from|off|out of) {_LIST}[.!]?", _delete),
+    _rule(rf"{_DROP} (?:(?:the|my) )?{_TASK} (?:(?:to|about|called|named|for) )?{_WHAT}", _delete),
+    _rule(rf"{_DROP} (?:(?:the|my) )?(?P<what>\S.*?) {_TASK}[.!]?", _delete),
     _rule(
-        rf"(?:delete|remove|cancel|drop) (?:(?:the|my) )?{_TASK} (?:(?:to|about|called|named|for) )?{_WHAT}", _delete
+        r"(?:forget (?!to\b)|(?:delete|remove) (?:(?:the|my|your) )?memory )(?:(?:about|of) )?(?P<that>that )?"
+        r"(?:(?:what|everything) i (?:said|told you) about )?(?P<fact>\S.*)",
+        _forget,
     ),
-    _rule(r"forget (?:about |that )?(?:what i said about )?my (?P<key>\S.*)", _forget),
     _rule(rf"rename {_THE_TASK}(?P<what>\S.*?) (?:to|as|into) (?P<new>\S.*)", _rename),
     _rule(
         rf"(?:move|reschedule|postpone|push|shift|delay) {_THE_TASK}(?P<what>\S.*?) (?:to |until |till |for )?"
         rf"(?P<when>{WHEN})[.!]?",
         _move,
     ),
-    _rule(r"(?:set|change) my time ?zone to (?P<value>\S.*)", _timezone),
+    _rule(r"(?:(?:set|change|switch|update) )?my time ?zone (?:to|is)(?: now)? (?P<value>\S.*)", _timezone),
+    _rule(
+        r"(?:(?:set|change|update) (?:my |the )?|my )work(?:ing)? ?hours(?: (?:to|are|is))?(?: now)?:? (?P<value>\S.*)",
+        _work_hours,
+    ),
+    _rule(
+        rf"(?:(?:turn|switch) (?P<on>on|off) {_NOTICES}|(?:turn|switch) {_NOTICES.replace('<what>', '<which>')}"
+        rf" (?P<later>on|off)|(?P<able>enable|disable|mute) {_NOTICES.replace('<what>', '<named>')})[.!]?",
+        _switch,
+    ),
     _rule(
         r"(?:send|give|write) me (?:an? |my |the )?daily (?:summary|briefing)(?: every (?:day|morning))?"
         r"(?: at (?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))? ?(?P<half>[ap]\.?m\.?)?)?"

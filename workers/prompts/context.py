@@ -107,6 +107,15 @@ async def _times_of_done(log: EventLog, user_id: str, brain: Brain, offset_ms: i
     return {row.version: codec.peek(row).at_ms + offset_ms for row in rows}
 
 
+def question_text(scene: Scene) -> str:
+    """What the user wrote, whole: the message that is answered, and nothing where it was deleted."""
+    for fact in scene.facts:
+        event = fact.event
+        if isinstance(event, MessageReceived) and fact.version == scene.reply.message_version:
+            return "" if event.content is REDACTED else event.content.text
+    return ""
+
+
 async def read_action(
     log: EventLog, keyring: Keyring, user_id: str, brain: Brain, action_id: str
 ) -> Sequence[Fact] | None:

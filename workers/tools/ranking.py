@@ -17,7 +17,7 @@ import msgspec
 from commands.json_text import readings
 from domain.local_times import instant_ms
 from domain.text import one_line
-from domain.travel import Leg, Offer, RankedOffer, Wishes
+from domain.travel import Leg, Offer, RankedOffer, Wishes, stops_in_words
 
 TABLE_ROWS_MAX = 8
 REASON_CHARACTERS_MAX = 300
@@ -141,8 +141,9 @@ def _reasoning(offer: Offer, wishes: Wishes, best: _Best) -> str:
     """What speaks for it and against it, from its own facts, at most four."""
     cheapest = best.prices[offer.price.currency]
     dearer_percent = round((offer.price.value / cheapest - 1) * 100)
-    stops = max(leg.stops for leg in offer.legs)
-    said = ["non-stop" if stops == 0 else "1 stop" if stops == 1 else f"{stops} stops"]
+    out, *back = (stops_in_words(leg.stops) for leg in offer.legs)
+    # Of a way there and back one word says it all only where it is true of both.
+    said = [out if all(way == out for way in back) else f"{out} out and {back[0]} back"]
     said.append("the cheapest" if dearer_percent == 0 else f"{dearer_percent} % above the cheapest")
     if offer.total_duration_minutes == best.duration_minutes:
         said.append("the shortest")

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import cast
 
 from commands.arguments import FindFlightsArguments
@@ -25,12 +25,22 @@ from domain.values import Json
 from workers.tools.airports import Ambiguous, Place, Unknown, airports
 from workers.tools.query import WINDOW_DAYS_MAX
 from workers.understanding.days import local_now
-from workers.understanding.flight_words import WHEN_OUT, WHERE_FROM, WHERE_TO, WHICH_FROM, WHICH_TO, flight_arguments
+from workers.understanding.flight_words import (
+    WHEN_BACK,
+    WHEN_OUT,
+    WHERE_FROM,
+    WHERE_TO,
+    WHICH_FROM,
+    WHICH_TO,
+    flight_arguments,
+    is_past,
+)
 from workers.understanding.grounding import is_named
 
 BUSY_MAX = 50
 UTC_CITY = "London"  # who has not said where they are is taken to be at Greenwich, and is told so
 _MONTH_ALONE = re.compile(r"\b(?:in|im|during) \w+\b|\bmonth\b", re.IGNORECASE)
+_FROM_TODAY = re.compile(r"\b(?:today|tonight|tomorrow|heute|morgen)\b", re.IGNORECASE)
 _HOME = re.compile(r"home.?airport|favou?rite.?airport|preferred.?airport|^airport$", re.IGNORECASE)
 
 
@@ -191,16 +201,31 @@ def _trip(
 
 def _dates(said: _Said, trip: TripState | None, setting: Setting) -> tuple[date, date, date | None]:
     """The first and the last day of departure, and the day of the way back. Raises `Missing`."""
-    back = _day(setting.when(said.back)) if said.back else None
+    back: date | None = None
     if said.departure:
         first, last = _window(said.departure, setting)
     elif trip is not None:
         first = last = date.fromisoformat(trip.trip.departure_date)
-        if back is None and trip.trip.return_date:
+        if trip.trip.return_date and trip.trip.return_date >= trip.trip.departure_date:
             back = date.fromisoformat(trip.trip.return_date)
     else:
         raise Missing(WHEN_OUT)
-    return first, last, back if back is None or back >= first else None
+    if said.back:
+        back = _way_back(said.back, first, setting)
+    return first, last if back is None else min(last, back), back
+
+
+def _way_back(phrase: str, departure: date, setting: Setting) -> date:
+    """The day as it is meant today; where that lies before the departure, as it is meant then: "next Monday, returning
+    Friday" is back in that week. Raises `Missing` where neither makes sense."""
+    back = _day(setting.when(phrase))
+    if back is not None and back < departure and not _FROM_TODAY.search(phrase):
+        later = _day(setting.when(phrase, now=datetime.combine(departure, setting.now.time())))
+        # A date with its month comes again in a year, which nobody means.
+        back = later if later is not None and later <= departure + timedelta(days=WINDOW_DAYS_MAX) else None
+    if back is None or back < departure:
+        raise Missing(WHEN_BACK)
+    return back
 
 
 def _window(phrase: str, setting: Setting) -> tuple[date, date]:
@@ -212,6 +237,8 @@ def _window(phrase: str, setting: Setting) -> tuple[date, date]:
     if day is None or day < today:
         if "this week" in text:
             return today, today + timedelta(days=6 - today.weekday())
+        if day is not None or is_past(phrase):
+            raise Missing(f"“{phrase}” is over. {WHEN_OUT}")
         raise Missing(WHEN_OUT)
     if "weekend" in text:
         return day, day + timedelta(days=1)

@@ -81,8 +81,8 @@ async def write_plan(turn: Turn) -> None:
 
 
 def _still_holds(known: PlanState, basis: str, words: str) -> bool:
-    if _ANEW.search(words):
-        return False
+    if _ANEW.search(words) or known.plan == Plan():
+        return False  # one with nothing in it is none
     return known.basis is None or known.basis == basis
 
 

@@ -16,6 +16,7 @@ ASKS = "To search for flights I still need to know "
 WHERE_TO = ASKS + "where you want to go. Which city or airport is it?"
 WHERE_FROM = ASKS + "where you start. Which city or airport is it?"
 WHEN_OUT = ASKS + "when you want to leave. Which day or week is it?"
+WHEN_BACK = ASKS + "when you want to come back. Which day is it?"
 WHICH_TO = ASKS + "which destination you mean. "
 WHICH_FROM = ASKS + "which start you mean. "
 ANSWER_CHARACTERS_MAX = 200
@@ -26,17 +27,20 @@ _CABINS = (("first", "first"), ("business", "business"), ("premium", "premium_ec
 _NUMBERS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6"}
 _STOP = (
     r"(?=\s+(?:to|from|for|with|on|in|via|at|by|leaving|departing|returning|return|coming|and|or|please|nach|von|am"
-    r"|business|economy|premium|first|non-?stop|direct|next|this|tomorrow|today)\b|\s*[,.!?;:(]|\s*$)"
+    r"|business|economy|premium|first|non-?stop|direct|next|this|tomorrow|today"
+    r"|yesterday|gestern|last|\d+ \w+ ago)\b|\s*[,.!?;:(]|\s*$)"
 )
 _TO = re.compile(rf"\b(?:to|into|nach)\s+(?P<place>[^\W\d_][\w .'’/-]{{1,60}}?){_STOP}", re.IGNORECASE)
 _FROM = re.compile(rf"\b(?:from|von|ab|out of)\s+(?P<place>[^\W\d_][\w .'’/-]{{1,60}}?){_STOP}", re.IGNORECASE)
-_TIME = pattern(rf"(?:^|(?<=[\s,(]))(?P<when>{WHEN})(?=[\s,.!?)]|$)")
+_GONE = r"(?:yesterday|gestern|last (?:week|weekend|month|year|\w+day)|\w+ (?:days?|weeks?|months?) ago)\b"
+_TIME = pattern(rf"(?:^|(?<=[\s,(]))(?P<when>{_GONE}|{WHEN})(?=[\s,.!?)]|$)")
 _BACK = pattern(rf"\b(?:return(?:ing)?|(?:coming |and )?back|zurück)\b(?: (?:on|at))?[ ,]*(?P<when>{WHEN})")
 _PEOPLE = re.compile(
     r"\bfor (?P<count>[1-9]|one|two|three|four|five|six)\b(?! (?:days?|weeks?|nights?))", re.IGNORECASE
 )
 _NONSTOP = re.compile(r"\bnon-?stop\b|\bdirect\b|\bdirekt\w*\b", re.IGNORECASE)
 _CABIN = re.compile(r"\b(first|business|premium(?: economy)?|economy)(?:[ -]class)?\b", re.IGNORECASE)
+_PAST = re.compile(_GONE.replace(" ", r"\s+"), re.IGNORECASE)
 _NO_PLACE = re.compile(
     r"(?:find|search|look|show|get|give|check|need|want|book|list|suggest|compare|any|the|some|cheap\w*|which|what|my)\b",
     re.IGNORECASE,
@@ -65,6 +69,9 @@ def spoken(turns: Sequence[tuple[str, str]]) -> str:
         answer = f"to {answer}"
     elif question.startswith((WHERE_FROM, WHICH_FROM)) and not re.match(r"(?:from|von)\b", answer, re.IGNORECASE):
         answer = f"from {answer}"
+    elif question.startswith(WHEN_BACK):
+        earlier = _BACK.sub("", earlier)
+        answer = answer if _BACK.search(answer) else f"returning {answer}"
     # The last word counts: a place that was not clear is said again.
     return f"{_without(earlier, answer)}, {answer}"
 
@@ -105,6 +112,11 @@ def flight_arguments(text: str) -> dict[str, str]:
     if (cabin := _CABIN.search(rest)) is not None:
         said["cabin"] = next(value for word, value in _CABINS if cabin[1].casefold().startswith(word))
     return said
+
+
+def is_past(phrase: str) -> bool:
+    """Whether it says of itself that it is over: "yesterday"."""
+    return _PAST.search(phrase) is not None
 
 
 def _without_verbs(text: str) -> str:

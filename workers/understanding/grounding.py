@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from commands.arguments import (
+    AddNoteArguments,
     Arguments,
     CompleteTaskArguments,
     CreateEventArguments,
@@ -19,6 +20,7 @@ from commands.arguments import (
     FindFlightsArguments,
     ForgetMemoryArguments,
     PinMemoryArguments,
+    ReopenTaskArguments,
     SelectFlightArguments,
     SetPlanArguments,
     SetPreferenceArguments,
@@ -88,7 +90,7 @@ def is_spoken_of(arguments: Arguments, payload: Mapping[str, Json], words: str) 
     match arguments:
         case CreateTaskArguments() | CreateEventArguments():
             return _share(arguments.title, spoken) >= SHARE_MIN
-        case UpdateTaskArguments() | CompleteTaskArguments() | DeleteTaskArguments():
+        case UpdateTaskArguments() | CompleteTaskArguments() | ReopenTaskArguments() | DeleteTaskArguments():
             named = (arguments.title, str(payload.get("title", "")))
             new = arguments.new_title if isinstance(arguments, UpdateTaskArguments) else None
             return any(_share(text, spoken) > 0 for text in named) and _share(new or "", spoken) >= SHARE_MIN
@@ -99,6 +101,8 @@ def is_spoken_of(arguments: Arguments, payload: Mapping[str, Json], words: str) 
             return _share(arguments.value, spoken) >= SHARE_MIN
         case ForgetMemoryArguments():
             return _share(arguments.key, spoken) > 0
+        case AddNoteArguments():
+            return _share(arguments.text, spoken) >= SHARE_MIN
         case SetPreferenceArguments():
             return max(_share(arguments.key, spoken), _share(arguments.value, spoken)) >= SHARE_MIN
         case SetPlanArguments():

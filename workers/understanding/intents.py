@@ -26,9 +26,10 @@ _ALIKE = (
     frozenset({"update_task", "update_event"}),
     frozenset({"delete_task", "delete_event", "complete_task"}),
 )
-TASKS = frozenset({"create_task", "update_task", "complete_task", "delete_task"})
+TASKS = frozenset({"create_task", "update_task", "complete_task", "reopen_task", "delete_task"})
 EVENTS = frozenset({"create_event", "update_event", "delete_event"})
 MEMORIES = frozenset({"pin_memory", "forget_memory"})
+NOTES = frozenset({"add_note"})
 NEW = frozenset({"create_task", "create_event"})
 
 
@@ -84,15 +85,36 @@ _SELECT = (
     r"|#\d{1,2}|the [\w ]{1,30}flight|that (?:one|flight)|this (?:one|flight)|the one)\b"
 )
 
+# "Make a note", "note:", "jot down", "Notiz:"; what follows is the note, whatever it says.
+NOTE_ORDER = (
+    r"(?:(?!write.{0,12} note (?:to|for) (?!(?:my)?self\b|me\b))"
+    r"(?:make|take|write|add|create|save|keep|leave)(?: me| mir)?(?: (?:this|that|it|the following))?"
+    r"(?: (?:down|as))? (?:(?:a|another|the following) )?(?:new |quick |short )?note\b(?: to self| for (?:me|myself))?"
+    r"(?! (?:to|on|for|in) (?:the|my|this|that)\b.{0,60}?\b(?:tasks?|to-?dos?|reminders?|events?|plan)\b)"
+    r"|(?:jot|note|write)(?: (?:this|that|it))? down\b(?: (?:this|that)(?=:))?|(?:new |quick )?note(?: to self)?(?= ?:)"
+    r"|notiz(?= ?:)|notiere?\b(?: (?:dir|mir|bitte))*"
+    r"|(?:mache?|schreibe?) (?:dir |mir )?(?:bitte )?(?:eine notiz|auf(?= ?:)))"
+)
+
 # What plainly asks for one kind of action: a second look pays, and the words allow it.
 _ASKS = (
     _ask(r".{0,40}?\bremind (?:me|us)\b(?! (?:what|who|when|where|why|how|which)\b)", "create_task"),
     _ask(r"(?:don't|do not) (?:let me )?forget\b|remember to\b|(?:to-?do|task) ?[:–-]", "create_task"),
     _ask(rf"(?:add|put|make|create|set|new|note|jot|write)\b.{{0,200}}?{_LIST}", "create_task"),
+    _ask(r"erinnere? mich\b|.{0,200}\bmich\b.{0,200}\berinnern\b", "create_task"),
     _ask(r"(?:remember|memori[sz]e|note|keep in mind|bear in mind)\b(?! (?:to|when|what|how|who)\b)", "pin_memory"),
-    _ask(r"(?:mark|tick|check|cross)\b.{0,200}?\b(?:done|off|complete|completed|finished)\b", "complete_task"),
+    _ask(
+        r"(?:mark|tick|check|cross)\b(?!.{0,200}?\b(?:not |un-?)(?:done|finished|complete))"
+        r".{0,200}?\b(?:done|off|complete|completed|finished)\b",
+        "complete_task",
+    ),
     _ask(rf"(?:complete|finish|close)\b.{{0,200}}?{_TASK}", "complete_task"),
-    _ask(rf"(?:delete|remove|cancel|drop|clear)\b.{{0,200}}?{_LIST}", "delete_task"),
+    _ask(r"re-?open\b|(?:mark|set)\b.{0,200}?\b(?:not|un)[ -]?(?:done|finished|complete\w*)\b", "reopen_task"),
+    _ask(
+        rf"(?:delete|remove|cancel|drop|clear|erase)\b.{{0,200}}?{_LIST}"
+        rf"|take\b.{{0,200}}? (?:off|from|out of)\b.{{0,40}}?{_LIST}",
+        "delete_task",
+    ),
     _ask(
         rf"(?:move|reschedule|postpone|push|shift|delay|rename|change|update)\b(?!.{{0,200}}?(?:{_EVENT}|{_CLOCK}))"
         r".{0,200}?\b(?:to|until|till|by|for)\b",
@@ -103,6 +125,13 @@ _ASKS = (
         r"(?:set|change|switch|use|update)\b.{0,200}?\b(?:time ?zone|work(?:ing)? ?hours|preferences?|settings?)\b",
         "set_preference",
     ),
+    _ask(
+        r"(?:turn|switch) (?:on|off)\b.{0,40}?\b(?:notif\w+|reminders?|daily (?:summar\w+|briefings?))\b"
+        r"|(?:turn|switch)\b.{0,40}?\b(?:notif\w+|reminders?|daily (?:summar\w+|briefings?)) (?:on|off)\b"
+        r"|(?:enable|disable|mute)\b.{0,40}?\b(?:notif\w+|reminders?|daily (?:summar\w+|briefings?))\b",
+        "set_preference",
+    ),
+    _ask(r"(?:my )?(?:work(?:ing)? ?hours|time ?zone) (?:is|are)\b", "set_preference"),
     _ask(r"(?:(?:send|give|write) me|stop|no more|end)\b.{0,40}?\bdaily (?:summar\w+|briefings?)\b", "set_preference"),
     _ask(rf"(?:add|put|create|schedule|enter|set up|make|new)\b.{{0,200}}?{_EVENT}", "create_event"),
     _ask(
@@ -114,6 +143,7 @@ _ASKS = (
     _ask(_FLIGHTS, "find_flights"),
 )
 
+_NOTES = re.compile(_POLITE + NOTE_ORDER, re.IGNORECASE)
 _VERBS = r"add|create|put|make|note|jot|move|reschedule|postpone|push|shift|delay|delete|remove|cancel|drop|clear"
 
 
@@ -135,6 +165,7 @@ _ROOM = (
     ),
     _leave(rf"(?:{_VERBS}|verschieb\w*|l(?:ö|oe)sch\w*).{{0,80}}?{_CLOCK}", EVENTS),
     _leave(r"remember|memori[sz]e|note|in mind|forget|unlearn|know that|fyi|merk\w*|vergiss", MEMORIES),
+    _leave(r"notes?|jot|write (?:this|that|it)? ?down|notiz\w*|notiere?", NOTES),
     _leave(r"my \w[\w ]{0,60}? (?:is|are)|i (?:like|love|prefer|hate|live|work|dislike|avoid|always|never)", MEMORIES),
     _leave(
         r"time ?zone|work(?:ing)? ?hours|preferences?|settings?|notif\w+|daily summary|zeitzone|arbeitszeit\w*"
@@ -241,7 +272,7 @@ _ABOUT: tuple[tuple[re.Pattern[str], Intent], ...] = ((_SUMMARY, "summary"), (_P
 _FAMILIES: tuple[tuple[frozenset[str], Intent], ...] = (
     (TASKS, "task"),
     (EVENTS, "calendar"),
-    (MEMORIES, "memory"),
+    (MEMORIES | NOTES, "memory"),
     (frozenset({"set_preference"}), "preference"),
 )
 
@@ -256,10 +287,13 @@ def wants_action(text: str) -> frozenset[str]:
     for sentence in (clause.strip() for part in parts for clause in _CLAUSES.split(part)):
         if _QUESTION.match(sentence) is not None and not _ASKS_FLIGHTS.match(sentence):
             continue
+        if _NOTES.match(sentence) is not None:
+            kinds |= NOTES
+            continue
         for pattern, wanted in _ASKS:
             if not wanted <= kinds and pattern.match(sentence) is not None:
                 kinds |= wanted
-    if kinds & (TASKS | MEMORIES):
+    if kinds & (TASKS | MEMORIES | NOTES):
         kinds.discard("find_flights")
     return frozenset(kinds)
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import cached_property
 
 _TAIL_CHARACTERS_MAX = 120  # of a phrase at the end of a sentence
+_TEXT_CHARACTERS_MAX = 1_000  # of a sentence, looked through for times
+NOON = 12
 
 
 class Pattern:
@@ -117,6 +119,20 @@ WHEN = rf"(?:{_ONE})(?:,? (?:and )?(?:{_ONE}))*"
 
 _AT_END = pattern(rf"(?:^|[\s,(])(?P<when>{WHEN})[\s).!?]*$")
 _AT_START = pattern(rf"(?P<when>{WHEN})(?:[\s,]+(?:and )?)(?P<rest>.+)")
+_WITHIN = pattern(rf"(?:^|(?<=[\s,(]))(?P<when>{WHEN})(?=[\s,.!?)]|$)")
+
+_CLOCK = rf"(?:(?:{_OCLOCK}|{_HOUR}(?![\w%:])|{_SPELLED}\b)(?: ?uhr\b)?|(?:noon|midday|midnight)\b)"
+_TO = r"(?: ?[-–—] ?| (?:to|till|until|through|and|bis) )"
+_FROM_TO = pattern(
+    rf"(?:^|(?<=[\s,(]))(?P<from>(?:from|between|at|von) )?(?P<first>{_CLOCK}){_TO}(?P<last>{_CLOCK})(?=[\s,.!?)]|$)"
+)
+_DAY_TO_DAY = pattern(rf"(?:^|(?<=[\s,(]))(?:from|between|von) (?P<first>{WHEN}){_TO}(?P<last>{WHEN})(?=[\s,.!?)]|$)")
+_ENDS = pattern(rf"(?:^|(?<=[\s,(]))(?P<end>(?:until|till) {_CLOCK}|(?:for|lasting) {_AMOUNT})(?=[\s,.!?)]|$)")
+_CLEARLY_CLOCK = re.compile(r"[ap]\.?m\b|[:.]\d|o'clock|uhr|noon|midday|midnight", re.IGNORECASE)
+_DASHED = re.compile(r"\d{1,2}\s*[-–—]\s*\d{1,2}")
+_HALF_SAID = re.compile(r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?\s*(?:(?P<half>[ap])\.?m\.?)?", re.IGNORECASE)
+_NAMES_SOMETHING = re.compile(r"\b(?:the|a|an|my|our|this|that|'s)$", re.IGNORECASE)
+_LEFT_OVER = re.compile(r"(?:(?:^|\s+)(?:for|from|on|at|by|between|to|until)|[\s,:;–-])+$", re.IGNORECASE)
 
 
 def split_when(text: str) -> tuple[str, str]:
@@ -125,10 +141,70 @@ def split_when(text: str) -> tuple[str, str]:
     match = _AT_END.search(text, max(0, len(text) - _TAIL_CHARACTERS_MAX))
     if match is None or not text[: match.start()].strip():
         return text, ""
-    return text[: match.start()].rstrip(" ,("), match.group("when")
+    return text[: match.start()].rstrip(" ,(").removesuffix(" for"), match.group("when")
 
 
 def split_leading_when(text: str) -> tuple[str, str]:
     """The phrase of time that `text` begins with, and the rest; the phrase is empty where there is none."""
     match = _AT_START.fullmatch(text)
     return (match.group("when"), match.group("rest")) if match else ("", text)
+
+
+def split_times(text: str) -> tuple[str, str, str]:
+    """`text` without its times, when it begins, and when it ends (`until 3pm`, `for two hours`); empty if not said."""
+    text = text.strip()[:_TEXT_CHARACTERS_MAX]
+    hours = next((match for match in _FROM_TO.finditer(text) if _is_clear(match)), None)
+    if hours is not None:
+        title, day = _split_anywhere(_without(text, hours))
+        first = _in_the_half_of(hours["first"], hours["last"])
+        return title, f"{day} at {first}".strip(), f"until {hours['last']}"
+    days = _DAY_TO_DAY.search(text)
+    if days is not None:
+        return _tidy(_without(text, days)), days["first"], f"until {days['last']}"
+    ends = _ENDS.search(text)
+    title, when = _split_anywhere(text if ends is None else _without(text, ends))
+    return title, when, "" if ends is None else ends["end"]
+
+
+def _split_anywhere(text: str) -> tuple[str, str]:
+    title, when = split_when(text)
+    if when:
+        return _tidy(title), when
+    found = [match for match in _WITHIN.finditer(text) if not _NAMES_SOMETHING.search(text[: match.start()].rstrip())]
+    # "The Friday report" names a report; of two phrases nobody knows which one is meant.
+    if len(found) != 1:
+        return _tidy(text), ""
+    return _tidy(_without(text, found[0])), found[0]["when"]
+
+
+def _is_clear(match: re.Match[str]) -> bool:
+    """Not `2 to 3 people`; but `tomorrow 9-10`, where a day stands before it."""
+    is_opened = (match["from"] or "").strip().casefold() in ("from", "between", "at", "von")
+    if is_opened or _CLEARLY_CLOCK.search(match[0]) is not None:
+        return True
+    before = match.string[: match.start()].rstrip()
+    return _DASHED.fullmatch(match[0]) is not None and bool(split_when(f"x {before}")[1])
+
+
+def _in_the_half_of(first: str, last: str) -> str:
+    """`2` before `3pm` is 2 pm, and `11` before `1pm` is 11 am."""
+    begins, ends = _HALF_SAID.fullmatch(first), _HALF_SAID.fullmatch(last)
+    if begins is None or ends is None or begins["half"] or not ends["half"] or int(begins["hour"]) > NOON:
+        return first
+    half = ends["half"].casefold()
+    is_before = _minutes(begins) < _minutes(ends)
+    return f"{first} {half if is_before else 'a' if half == 'p' else 'p'}m"
+
+
+def _minutes(said: re.Match[str]) -> int:
+    return int(said["hour"]) % NOON * 60 + int(said["minute"] or 0)
+
+
+def _without(text: str, match: re.Match[str]) -> str:
+    """What stands around it, as one text."""
+    before = _LEFT_OVER.sub("", text[: match.start()])
+    return f"{before} {text[match.end() :].lstrip(' ,')}".strip()
+
+
+def _tidy(text: str) -> str:
+    return _LEFT_OVER.sub("", text.strip())

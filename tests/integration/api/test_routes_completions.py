@@ -88,16 +88,21 @@ async def test_actions_are_committed_before_the_text_as_a_workers_are(world: Api
         ("complete_task", {"title": "Old task"}),
         ("pin_memory", {"key": "Favourite airport", "value": "JFK"}),
         ("set_preference", {"key": "timezone", "value": "Europe/Berlin"}),
+        ("reopen_task", {"title": "Old task"}),
+        ("complete_task", {"title": "Old task"}),
+        ("add_note", {"text": "The door code is 5"}),
         ("delete_task", {"title": "No such task"}),
         ("set_preference", {"key": "timezone", "value": "Mars/Olympus"}),
     )
     assert answer.status_code == 200, answer.text
     shown = answer.json()["actions"]
-    assert [one["status"] for one in shown] == ["committed"] * 5 + ["refused"] * 2
+    assert [one["status"] for one in shown] == ["committed"] * 8 + ["refused"] * 2
     assert shown[2]["resultId"] == done["id"]
-    assert "id" not in shown[5]
-    assert "No such task" in shown[5]["reason"]
-    assert "timezone" in shown[6]["reason"]
+    (note,) = (await user.read("/notes"))["notes"]
+    assert (note["id"], note["text"]) == (shown[7]["resultId"], "The door code is 5")
+    assert "id" not in shown[8]
+    assert "No such task" in shown[8]["reason"]
+    assert "timezone" in shown[9]["reason"]
     tasks = {task["title"]: task for task in (await user.read("/tasks"))["tasks"]}
     assert (tasks["Call John"]["due"], tasks["Call John"]["priority"]) == ("2026-03-01", "high")
     assert tasks["Call John"]["createdFrom"] == ack["messageId"]

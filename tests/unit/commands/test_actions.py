@@ -6,10 +6,11 @@ from commands.actions import ApproveAction, RejectAction, RunAction
 from commands.context import action_id
 from commands.memory import PinMemory
 from commands.messages import PostMessage, StopReply
+from commands.notes import AddNote
 from commands.replies import StartReply
-from commands.tasks import CompleteTask, CreateTask
+from commands.tasks import CompleteTask, CreateTask, ReopenTask
 from domain import limits
-from domain.events import ActionCreated, ActionResolved, MemoryPinned, TaskCreated
+from domain.events import ActionCreated, ActionResolved, MemoryPinned, NoteAdded, TaskCreated, TaskReopened
 from domain.values import Task
 from tests.support.decider import USER, Scenario
 
@@ -86,6 +87,29 @@ def test_a_memory_is_pinned_by_an_action() -> None:
     pin = PinMemory(type="preference", key="favorite_airport", value="JFK")
     action = RunAction(reply_id=reply_id, attempt=1, kind="pin_memory", ordinal=0, payload={}, deed=pin)
     s.when(action).then(MemoryPinned, ActionCreated)
+
+
+def test_a_note_is_added_by_an_action_and_once() -> None:
+    s, reply_id = running()
+    note = AddNote(note_id="n_1", note_ref="r", text="wifi: hunter2")
+    action = RunAction(reply_id=reply_id, attempt=1, kind="add_note", ordinal=1, payload={}, deed=note)
+    added, created = s.when(action).then(NoteAdded, ActionCreated)
+    assert isinstance(added, NoteAdded)
+    assert isinstance(created, ActionCreated)
+    assert (created.status, created.result_id) == ("committed", "n_1")
+    s.when(action).then_nothing()
+
+
+def test_a_task_is_opened_again_by_an_action() -> None:
+    s, reply_id = running()
+    (task,) = s.when(CreateTask(task=Task(title="Call"))).then(TaskCreated)
+    assert isinstance(task, TaskCreated)
+    s.given(CompleteTask(task_id=task.task_id))
+    reopen = ReopenTask(task_id=task.task_id)
+    action = RunAction(reply_id=reply_id, attempt=1, kind="reopen_task", ordinal=1, payload={}, deed=reopen)
+    _, created = s.when(action).then(TaskReopened, ActionCreated)
+    assert isinstance(created, ActionCreated)
+    assert created.result_id == task.task_id
 
 
 # --- what waits for the user ------------------------------------------------------------------------------------

@@ -128,6 +128,11 @@ def test_a_single_event_is_removed() -> None:
         ({"start_text": "tomorrow at 7 pm"}, {"start": "2025-11-20T19:00"}),
         ({"start_text": "tomorrow at 7 pm", "end_text": "until 9 pm"}, {"end": "2025-11-20T21:00"}),
         ({"start_text": "tomorrow at 7 pm", "end_text": "for 90 minutes"}, {"end": "2025-11-20T20:30"}),
+        ({"start_text": "tomorrow at 7 pm", "end_text": "until 9"}, {"end": "2025-11-20T21:00"}),
+        ({"start_text": "tomorrow at 10", "end_text": "2"}, {"end": "2025-11-20T14:00"}),
+        ({"start_text": "tomorrow at 22:00", "end_text": "until 2 am"}, {"end": "2025-11-21T02:00"}),
+        ({"start_text": "Monday", "end_text": "until Friday"}, {"start": "2025-11-24", "end": "2025-11-29"}),
+        ({"start_text": "Monday", "end_text": "for 2 days"}, {"start": "2025-11-24", "end": "2025-11-26"}),
         ({"start_text": "on Friday"}, {"start": "2025-11-21"}),
         ({"start_text": "every Monday at 9"}, {"start": "2025-11-24T09:00", "recurrence": "FREQ=WEEKLY;BYDAY=MO"}),
         ({"start_text": "2026-03-29 at 02:30"}, {"start": "2026-03-29T03:30"}),
@@ -139,7 +144,15 @@ def test_an_event_is_made_with_its_time_worked_out(arguments: dict[str, str], fi
     assert {name: made.fields.get(name) for name in fields} == fields
 
 
+def test_an_end_that_nobody_understands_is_told() -> None:
+    arguments = {"title": "dinner", "start_text": "tomorrow at 7 pm", "end_text": "until the moon is full"}
+    payload = read_call(ToolCall("c", "create_event", json.dumps(arguments)), setting()).payload
+    assert (payload["endText"], "end" in payload) == ("until the moon is full", False)
+
+
 def test_an_event_without_a_time_is_asked_about() -> None:
+    with pytest.raises(NotUnderstood, match="When does it begin"):
+        deed("create_event", setting(), title="dinner")
     with pytest.raises(NotUnderstood, match="When does it begin"):
         deed("create_event", setting(), title="dinner", start_text="when the moon is full")
 

@@ -14,10 +14,11 @@ from commands.arguments import ARGUMENTS, NotUnderstood, read_arguments
 from commands.deeds import phrases_of, read_call
 from commands.json_text import first_value
 from commands.memory import ForgetMemory, PinMemory
+from commands.notes import AddNote
 from commands.phrases.resolve import When
 from commands.preferences import SetPreference
 from commands.setting import Proposal, Setting
-from commands.tasks import CompleteTask, CreateTask, DeleteTask, UpdateTask
+from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask
 from domain.brain import Brain, MemoryState, PreferenceState, TaskState
 from domain.ports import ToolCall
 from domain.values import Memory, Task
@@ -166,6 +167,7 @@ def _update(task_id: str, **patch: str) -> UpdateTask:
         ("complete_task", '{"title": "t2"}', CompleteTask(task_id="t2")),
         ("complete_task", '{"title": "Pay rent"}', CompleteTask(task_id="t4")),
         ("delete_task", '{"title": "Old thing"}', DeleteTask(task_id="t5")),
+        ("reopen_task", '{"title": "old thing"}', ReopenTask(task_id="t5")),
         (
             "update_task",
             '{"title": "Call Mary", "new_title": "Write"}',
@@ -183,6 +185,8 @@ def _update(task_id: str, **patch: str) -> UpdateTask:
         ),
         ("forget_memory", '{"key": "favourite airport"}', ForgetMemory(memory_id="mem1")),
         ("forget_memory", '{"key": "Airport"}', ForgetMemory(memory_id="mem1")),
+        ("forget_memory", '{"key": "JFK"}', ForgetMemory(memory_id="mem1")),
+        ("forget_memory", '{"key": "my airport is JFK"}', ForgetMemory(memory_id="mem1")),
     ],
 )
 def test_what_is_meant_is_looked_up_here(name: str, arguments: str, deed: Any) -> None:
@@ -192,6 +196,19 @@ def test_what_is_meant_is_looked_up_here(name: str, arguments: str, deed: Any) -
 def test_a_memory_replaces_what_is_known_under_its_key_whatever_its_type() -> None:
     deed = read("pin_memory", '{"key": "Favourite  airport", "value": "LHR", "type": "fact"}').deed
     assert deed == PinMemory(type="preference", key="favourite_airport", value="LHR", message_id="m_1")
+
+
+def test_a_note_is_the_same_one_whoever_says_it_again_for_the_message() -> None:
+    first = read("add_note", '{"text": " wifi: hunter2\\nroom 4 ", "title": "Office"}')
+    ref = "ref of m_1 wifi: hunter2\nroom 4"
+    assert first.deed == AddNote(note_id=ref, note_ref=f"ref of {ref}", text="wifi: hunter2\nroom 4", title="Office")
+    assert first.payload == {"title": "Office", "text": "wifi: hunter2\nroom 4"}
+    assert read("add_note", '{"text": "another"}').payload == {"text": "another"}
+
+
+def test_a_time_zone_and_hours_of_work_are_understood_as_people_say_them() -> None:
+    assert read("set_preference", '{"key": "timezone", "value": "Tokyo"}').payload["value"] == "Asia/Tokyo"
+    assert read("set_preference", '{"key": "workHours", "value": "9 to 5"}').payload["value"] == "09:00-17:00"
 
 
 def test_a_preference_is_kept_under_the_hash_of_its_key() -> None:
@@ -204,6 +221,9 @@ def test_a_preference_is_kept_under_the_hash_of_its_key() -> None:
     [
         ("complete_task", '{"title": "call"}', "More than one task"),
         ("complete_task", '{"title": "Old thing"}', "I found no task"),
+        ("delete_task", '{"title": "al"}', "I found no task"),
+        ("reopen_task", '{"title": "Call John"}', "I found no done task"),
+        ("add_note", '{"text": " \\u202e "}', "no text"),
         ("delete_task", '{"title": "t_of_somebody_else"}', "I found no task"),
         ("update_task", '{"title": "Call Mary"}', "what to change"),
         ("update_task", '{"title": "Call Mary", "due_text": "soonish"}', "soonish"),

@@ -99,3 +99,49 @@ def test_what_a_model_writes_as_text_becomes_the_value_that_it_stands_for(
     key: str, text: str, known: Json, value: Json
 ) -> None:
     assert value_of_text(key, text, known) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("Tokyo", "Asia/Tokyo"),
+        ("new york", "America/New_York"),
+        ("London time", "Europe/London"),
+        ("Singapore", "Asia/Singapore"),
+        ("europe/paris", "Europe/Paris"),
+        ("UTC", "UTC"),
+        ("America/Argentina/San_Juan", "America/Argentina/San_Juan"),
+    ],
+)
+def test_a_zone_may_be_named_by_its_city(text: str, zone: str) -> None:
+    assert value_of_text("timezone", text, None) == zone
+    check_preference("timezone", zone)
+
+
+@pytest.mark.parametrize("text", ["Mars", "Nicosia", "San Juan", "Pacific", ""])
+def test_of_several_zones_or_none_nobody_guesses(text: str) -> None:
+    with pytest.raises(Invalid):
+        check_preference("timezone", value_of_text("timezone", text, None))
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"),
+    [
+        ("09:00-17:00", "09:00-17:00"),
+        ("9 to 5", "09:00-17:00"),
+        ("from 9:30am to 6 pm.", "09:30-18:00"),
+        ("8-16:30", "08:00-16:30"),
+        ("12 to 8", "12:00-20:00"),
+        ("7 to 7", "07:00-19:00"),
+        ("9 bis 17 Uhr", "09:00-17:00"),
+    ],
+)
+def test_hours_of_work_are_read_as_people_say_them(text: str, hours: str) -> None:
+    assert value_of_text("workHours", text, None) == hours
+    check_preference("workHours", hours)
+
+
+@pytest.mark.parametrize("text", ["soon", "10pm to 6am", "9 to 25", "9", "9 to 5 and a bit"])
+def test_hours_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        check_preference("workHours", value_of_text("workHours", text, None))

@@ -13,7 +13,7 @@ from workers.llm.offline import LABEL, OfflineModel
 from workers.llm.offline_intents import wishes_of
 from workers.tool_specs import TOOLS
 from workers.turns.plan import PLAN_SCHEMA, plan_from
-from workers.understanding.flight_words import WHEN_OUT, WHERE_FROM, WHERE_TO, flight_arguments, spoken
+from workers.understanding.flight_words import WHEN_BACK, WHEN_OUT, WHERE_FROM, WHERE_TO, flight_arguments, spoken
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +27,42 @@ pytestmark = pytest.mark.anyio
             {"title": "dinner with Ada", "start_text": "tomorrow at 7 pm"},
         ),
         ("Schedule a meeting with Bob on Friday at 10", "create_event", {"title": "meeting with Bob"}),
+        *(
+            (text, "create_event", {"title": title, "start_text": start, "end_text": end})
+            for text, title, start, end in (
+                (
+                    "Schedule a meeting with Ann tomorrow from 2 to 3pm",
+                    "meeting with Ann",
+                    "tomorrow at 2 pm",
+                    "until 3pm",
+                ),
+                ("Schedule a meeting with Ann tomorrow 3-4pm", "meeting with Ann", "tomorrow at 3 pm", "until 4pm"),
+                ("Create a meeting from 3pm to 5pm on Friday", "meeting", "on Friday at 3pm", "until 5pm"),
+                ("Schedule a call with Bob on Monday 11 to 1pm", "call with Bob", "on Monday at 11 am", "until 1pm"),
+                ("Book a meeting between 14:00 and 15:30 tomorrow", "meeting", "tomorrow at 14:00", "until 15:30"),
+                ("Schedule lunch at noon for two hours", "lunch", "at noon", "for two hours"),
+                ("Schedule dentist on Friday at 9:30 until 11", "dentist", "on Friday at 9:30", "until 11"),
+                ("Add vacation from Monday to Friday to my calendar", "vacation", "Monday", "until Friday"),
+                ("Put dinner on my calendar for Friday at 7pm", "dinner", "Friday at 7pm", None),
+                ("Create an event: Dentist tomorrow at 10", "Dentist", "tomorrow at 10", None),
+                ("Create a calendar event dentist tomorrow at 10am", "dentist", "tomorrow at 10am", None),
+                ("Create an event tomorrow at 10", "event", "tomorrow at 10", None),
+                (
+                    "Schedule a dentist appointment for tomorrow at 10am",
+                    "dentist appointment",
+                    "tomorrow at 10am",
+                    None,
+                ),
+                ("Add dentist appointment tomorrow at 10am", "dentist appointment", "tomorrow at 10am", None),
+                ("Schedule a meeting tomorrow at 3pm with Ann", "meeting with Ann", "tomorrow at 3pm", None),
+                ("Set up a meeting with 2 to 3 people at 4", "meeting with 2 to 3 people", "at 4", None),
+                ("Schedule a meeting with Ann", "meeting with Ann", None, None),
+                ("Schedule a call", "call", None, None),
+                ("Schedule meeting tomorrow 9-10", "meeting", "tomorrow at 9", "until 10"),
+                ("New appointment: dentist, Friday 3pm", "dentist", "Friday 3pm", None),
+                ("Add the Friday report meeting to my calendar", "Friday report meeting", None, None),
+            )
+        ),
         ("Please move my 3 pm meeting to 4", "update_event", {"event": "3 pm meeting", "start_text": "4"}),
         ("Move my dentist appointment to Friday", "update_event", {"event": "dentist appointment"}),
         ("Cancel my 3 pm meeting", "delete_event", {"event": "3 pm meeting"}),
@@ -42,6 +78,21 @@ def test_a_sentence_asks_for_its_tool(text: str, tool: str, arguments: dict[str,
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Schedule a meeting with Ann tomorrow from 3pm til 4pm or so",
+        "Add call John tomorrow at 5",
+        "Schedule today",
+        "schedule for today",
+        "Schedule a meeting about items 9-10 tomorrow at 3",
+        "Add lunch to my shopping list tomorrow",
+    ],
+)
+def test_an_event_with_a_wrong_title_or_time_is_rather_not_made(text: str) -> None:
+    assert "create_event" not in [wish.tool for wish in wishes_of(text)]
+
+
+@pytest.mark.parametrize(
     ("text", "arguments"),
     [
         ("Find me flights to Boston next week", {"destination": "Boston", "departure_text": "next week"}),
@@ -53,6 +104,8 @@ def test_a_sentence_asks_for_its_tool(text: str, tool: str, arguments: dict[str,
         ("I want to fly to Rome tomorrow in business class", {"destination": "Rome", "cabin": "business"}),
         ("Non-stop flights from New York to San Francisco for two", {"stops_max": "0", "passengers": "2"}),
         ("Boston flights next week please", {"destination": "Boston"}),
+        ("flights to Boston yesterday", {"destination": "Boston", "departure_text": "yesterday"}),
+        ("Find flights to Boston from New York last Friday", {"origin": "New York", "departure_text": "last Friday"}),
         ("Find flights", {}),
     ],
 )
@@ -67,6 +120,13 @@ def test_answers_to_our_questions_are_read_with_what_was_asked_before() -> None:
     assert spoken(talk) == "Find flights, to Boston"
     talk += [("assistant", WHERE_FROM), ("user", "JFK"), ("assistant", f"{WHEN_OUT} {LABEL}"), ("user", "next week")]
     said = {"destination": "Boston", "origin": "JFK", "departure_text": "next week"}
+    assert flight_arguments(spoken(talk)) == said
+    talk = [
+        ("user", "Flights to Rome on December 10 returning December 5"),
+        ("assistant", WHEN_BACK),
+        ("user", "the 14th"),
+    ]
+    said = {"destination": "Rome", "departure_text": "on December 10", "return_text": "the 14th"}
     assert flight_arguments(spoken(talk)) == said
 
 

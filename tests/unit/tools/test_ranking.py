@@ -195,6 +195,14 @@ RANKED = rank([an_offer(f"id-{n:02}", price=f"{100 + n}") for n in range(12)], W
 IDS = [each.offer.offer_id for each in RANKED]
 
 
+def test_the_reason_of_a_way_there_and_back_tells_the_stops_of_each() -> None:
+    there = an_offer(back=f"{MONDAY}T20:30")
+    assert there.return_leg is not None
+    there = dataclasses.replace(there, return_leg=dataclasses.replace(there.return_leg, stops=1))
+    assert rank([there], Wishes())[0].reasoning.startswith("Non-stop out and 1 stop back, ")
+    assert rank([an_offer(back=f"{MONDAY}T20:30")], Wishes())[0].reasoning.startswith("Non-stop, ")
+
+
 def test_the_table_has_the_best_rows_with_their_ids_and_nothing_that_breaks_a_row() -> None:
     header, *rows = table(rank([an_offer("a", airline="x | y"), an_offer("b")], Wishes())).splitlines()
     assert header.startswith("flight_id | airline")

@@ -2,6 +2,7 @@
 import type { Key } from "./i18n.tsx";
 
 export const de: Record<Key, string> = {
+  action_add_note: "Notiert",
   action_complete_task: "Aufgabe erledigt",
   action_create_event: "Kalendereintrag",
   action_create_task: "Aufgabe",
@@ -10,6 +11,7 @@ export const de: Record<Key, string> = {
   action_find_flights: "Flüge",
   action_forget_memory: "Vergessen",
   action_pin_memory: "Gemerkt",
+  action_reopen_task: "Aufgabe wieder offen",
   action_select_flight: "Flug",
   action_set_plan: "Plan",
   action_set_preference: "Einstellung",

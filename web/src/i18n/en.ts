@@ -1,5 +1,6 @@
 // English, and with it the list of everything that has to be said.
 export const en = {
+  action_add_note: "Noted",
   action_complete_task: "Task done",
   action_create_event: "Calendar entry",
   action_create_task: "Task",
@@ -8,6 +9,7 @@ export const en = {
   action_find_flights: "Flights",
   action_forget_memory: "Forgotten",
   action_pin_memory: "Remembered",
+  action_reopen_task: "Task open again",
   action_select_flight: "Flight",
   action_set_plan: "Plan",
   action_set_preference: "Preference",
