@@ -8,7 +8,8 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -24,6 +25,7 @@ from infra.settings import Settings
 
 ENDS = {"message.completed", "message.failed", "message.stopped"}
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.2, 3.0
+CARD_CHARACTERS_MAX = 80
 SILENCE_SECONDS_MAX = 25.0  # the server comments every 10 s; two of them missed means that the connection is dead
 
 
@@ -215,10 +217,7 @@ class Answer:
             self._printed = 0
             self._print(data.get("text", ""), 0)
         elif event.name == "action.created":
-            action = data["action"]
-            what = (action.get("payload") or {}).get("title") or (action.get("payload") or {}).get("value") or ""
-            mark = "✓" if action["status"] == "committed" else "✗"
-            self._say(f"\n[{mark} {action['kind'].replace('_', ' ')}: {what}]\n")
+            self._say(f"\n[{_card(data['action'])}]\n")
         elif event.name in ENDS:
             self._print(data.get("text") or "", 0)
             note = "" if event.name == "message.completed" else f" [{event.name.removeprefix('message.')}]"
@@ -235,3 +234,12 @@ class Answer:
     def _say(self, text: str) -> None:
         self._out.write(text)
         self._out.flush()
+
+
+def _card(action: Mapping[str, Any]) -> str:
+    """An action in one line: what became of it, what it is, and what it is about where its payload says so."""
+    payload = action.get("payload") or {}
+    about = next((str(payload[name]) for name in ("title", "value", "text") if payload.get(name)), "")
+    mark = {"committed": "✓", "proposed": "?"}.get(action["status"], "✗")
+    shown = textwrap.shorten(about, CARD_CHARACTERS_MAX, placeholder=" …")
+    return f"{mark} {action['kind'].replace('_', ' ')}" + (f": {shown}" if shown else "")
