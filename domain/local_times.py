@@ -23,6 +23,11 @@ def instant_ms(local: str, timezone: str) -> int:
     return int(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(timezone)).timestamp()) * 1000
 
 
+def second_instant_ms(local: str, timezone: str) -> int:
+    """As `instant_ms`, but of a wall time that comes twice its second."""
+    return int(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(timezone), fold=1).timestamp()) * 1000
+
+
 def local_moment(at_ms: int, timezone: str) -> datetime:
     """An instant on the zone's clock, with its offset."""
     return (EPOCH + timedelta(milliseconds=at_ms)).astimezone(ZoneInfo(timezone))

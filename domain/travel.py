@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from domain.local_times import instant_ms
+from domain.local_times import instant_ms, second_instant_ms
 
 Cabin = Literal["economy", "premium_economy", "business", "first"]
 
@@ -86,7 +86,10 @@ class Leg:
 
     @property
     def arrival_at_ms(self) -> int:
-        return instant_ms(self.arrival, self.arrival_timezone)
+        """In the hour that clocks show twice, the one that the duration leads to."""
+        first, second = (of(self.arrival, self.arrival_timezone) for of in (instant_ms, second_instant_ms))
+        expected = self.departure_at_ms + self.duration_minutes * 60_000
+        return first if abs(first - expected) <= abs(second - expected) else second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
