@@ -7,7 +7,7 @@ what is not in a section is not said.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from domain.ports import PromptMessage
 
@@ -47,28 +47,9 @@ _ATTACHED = re.compile(
 )
 _WEEK = re.compile(r"\bweek\b", re.IGNORECASE)
 _ASKS = re.compile(r"(?:what|which|who|whose|where|when|how)\b.*\?$", re.IGNORECASE | re.DOTALL)
-_EMPTY = frozenset(
-    {
-        *(
-            "what",
-            "which",
-            "who",
-            "whose",
-            "where",
-            "when",
-            "how",
-            "is",
-            "are",
-            "was",
-            "do",
-            "does",
-            "did",
-            "the",
-            "my",
-        ),
-        *("mine", "i", "me", "you", "of", "for", "to", "in", "at", "a", "an", "s", "and", "again", "please"),
-    }
-)
+_QUESTION_WORDS = frozenset({"what", "which", "who", "whose", "where", "when", "how"})
+_LITTLE_WORDS = frozenset({"is", "are", "was", "do", "does", "did", "the", "a", "an", "s", "of", "for", "to"})
+_EMPTY = _QUESTION_WORDS | _LITTLE_WORDS | {"in", "at", "my", "mine", "i", "me", "you", "and", "again", "please"}
 _KNOWN = re.compile(r"\bwhat\s+do\s+you\s+(?:know|remember)\b|\bmy\s+memories\b", re.IGNORECASE)
 
 _STORY_SENTENCES = (
@@ -119,16 +100,26 @@ def answer_to(text: str, messages: Sequence[PromptMessage]) -> str:
 def sections_of(messages: Sequence[PromptMessage]) -> dict[str, list[str]]:
     """The items under each heading of the system messages, by heading in lower case."""
     sections: dict[str, list[str]] = {}
-    for message in messages:
-        if message.role != "system":
-            continue
-        items: list[str] | None = None
-        for line in message.content.splitlines():
-            if heading := _HEADING.fullmatch(line):
-                items = sections.setdefault(heading.group(1).lower(), [])
-            elif items is not None and line.startswith("- ") and line[2:].strip():
-                items.append(line[2:].strip())
+    for heading, lines in _headed(messages):
+        items = sections.setdefault(heading.lower(), [])
+        items += [line[2:].strip() for line in lines if line.startswith("- ") and line[2:].strip()]
     return sections
+
+
+def _headed(messages: Sequence[PromptMessage]) -> Iterator[tuple[str, list[str]]]:
+    """The headings of the system messages, each with the lines under it."""
+    for message in messages:
+        heading: str | None = None
+        lines: list[str] = []
+        for line in message.content.splitlines() if message.role == "system" else ():
+            if match := _HEADING.fullmatch(line):
+                if heading is not None:
+                    yield heading, lines
+                heading, lines = match.group(1), []
+            else:
+                lines.append(line)
+        if heading is not None:
+            yield heading, lines
 
 
 def _section(sections: Mapping[str, list[str]], *words: str) -> list[str]:
@@ -226,15 +217,11 @@ def _spelled_alike(text: str) -> str:
 def _notes(messages: Sequence[PromptMessage]) -> list[tuple[str, list[str]]]:
     """Title and lines of each note that the user attached."""
     notes: list[tuple[str, list[str]]] = []
-    for message in messages:
-        is_notes = False
-        for line in message.content.splitlines() if message.role == "system" else ():
-            if heading := _HEADING.fullmatch(line):
-                is_notes = heading.group(1) == "Notes"
-            elif is_notes and line.startswith("- "):
-                notes.append((line[2:].strip(), []))
-            elif is_notes and notes and line.startswith("> "):
-                notes[-1][1].append(line[2:])
+    for line in [line for heading, lines in _headed(messages) if heading == "Notes" for line in lines]:
+        if line.startswith("- "):
+            notes.append((line[2:].strip(), []))
+        elif notes and line.startswith("> "):
+            notes[-1][1].append(line[2:])
     return notes
 
 

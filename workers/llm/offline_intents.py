@@ -56,8 +56,9 @@ def wishes_of(message: str, tasks: Collection[str] = ()) -> list[Wish]:
         if note is not None and not note["text"]:
             # What begins on a line of its own is the note, all of it.
             return [*wishes, *_noted(text[following:])][:WISHES_MAX]
-        found = _noted(note["text"]) if note is not None else _wishes_of(_without_thanks(sentence), tasks)
-        if is_noting and not found and _without_thanks(sentence):
+        bare = _without_thanks(sentence)
+        found = _noted(note["text"]) if note is not None else _wishes_of(bare, tasks)
+        if is_noting and not found and bare:
             found = _noted(wishes.pop().arguments["text"] + text[before:end])  # a note goes on until something is asked
         wishes += found
         is_noting = bool(wishes) and wishes[-1].tool == "add_note"

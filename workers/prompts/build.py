@@ -226,10 +226,8 @@ def _fitting_turns(turns: Sequence[Sequence[Fact]], tokens_max: int, characters_
 
 
 def _question(scene: Scene) -> MessageReceived:
-    for fact in scene.facts:
-        if isinstance(fact.event, MessageReceived) and fact.version == scene.reply.message_version:
-            return fact.event
-    raise AssertionError("the message that is to be answered is not in the scene")
+    assert scene.question is not None, "the message that is to be answered is not in the scene"
+    return scene.question
 
 
 def _turns(scene: Scene) -> list[list[Fact]]:

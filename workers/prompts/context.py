@@ -109,11 +109,8 @@ async def _times_of_done(log: EventLog, user_id: str, brain: Brain, offset_ms: i
 
 def question_text(scene: Scene) -> str:
     """What the user wrote, whole: the message that is answered, and nothing where it was deleted."""
-    for fact in scene.facts:
-        event = fact.event
-        if isinstance(event, MessageReceived) and fact.version == scene.reply.message_version:
-            return "" if event.content is REDACTED else event.content.text
-    return ""
+    question = scene.question
+    return "" if question is None or question.content is REDACTED else question.content.text
 
 
 async def read_action(

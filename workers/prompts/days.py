@@ -47,6 +47,14 @@ class Scene:
     facts: Sequence[Fact]
     times: Mapping[int, int] = field(default_factory=dict)
 
+    @property
+    def question(self) -> MessageReceived | None:
+        """The message that is answered, where the facts have it."""
+        for fact in self.facts:
+            if isinstance(fact.event, MessageReceived) and fact.version == self.reply.message_version:
+                return fact.event
+        return None
+
 
 def with_days(scene: Scene, manifest: Manifest, tokens_max: int) -> Manifest:
     """What the days that the message is about have, as far as it fits."""

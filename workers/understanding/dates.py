@@ -19,7 +19,6 @@ from commands.deeds import phrases_of
 from commands.phrases.resolve import When, resolve_phrase
 from commands.phrases.words import PHRASE_CHARACTERS_MAX, is_vocabulary
 from commands.setting import Setting
-from domain.events import MessageReceived
 from domain.ports import ToolCall
 from domain.values import REDACTED
 from infra.telemetry import get_logger
@@ -43,10 +42,8 @@ _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dates")
 
 def language_of(scene: Scene) -> str | None:
     """The language tag that came with the message that is answered."""
-    for fact in scene.facts:
-        if isinstance(fact.event, MessageReceived) and fact.version == scene.reply.message_version:
-            return None if fact.event.content is REDACTED else fact.event.content.language
-    return None
+    question = scene.question
+    return None if question is None or question.content is REDACTED else question.content.language
 
 
 async def with_dates(call: ToolCall, setting: Setting, language: str | None) -> Setting:

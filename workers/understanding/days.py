@@ -19,7 +19,7 @@ from domain.occurrences import Occurrence, occurrences
 from domain.text import one_line
 from domain.values import Task
 from workers.understanding.intents import Intent
-from workers.understanding.time_words import WHEN, pattern
+from workers.understanding.time_words import WHEN_WITHIN
 
 WEEK_DAYS = 7
 WORDS_CHARACTERS_MAX = 1_000  # of a message, looked at for a day
@@ -28,7 +28,6 @@ TASKS_SHOWN_MAX = 40
 TRIPS_MAX = 10
 LOCATION_CHARACTERS_MAX = 120
 
-_WHEN = pattern(rf"(?:^|[\s,(])(?P<when>{WHEN})(?=[\s,.!?)]|$)")
 _NEXT_WEEK = re.compile(r"\bnext week\b|\bnächste woche\b", re.IGNORECASE)
 _WEEK = re.compile(r"\bweek(?:ly)?\b|\bwoche\b", re.IGNORECASE)
 
@@ -64,7 +63,7 @@ def days_of(words: str, intent: Intent, now_ms: int, zone: str) -> Days:
     if _WEEK.search(words):
         return Days((monday if intent == "summary" else today).isoformat(), WEEK_DAYS)
     if intent in ("agenda", "plan", "summary"):
-        for match in _WHEN.finditer(words[:WORDS_CHARACTERS_MAX]):
+        for match in WHEN_WITHIN.finditer(words[:WORDS_CHARACTERS_MAX]):
             when = resolve_phrase(" ".join(match["when"].split()), now, zone)
             if when is not None:
                 return Days(when.due[:10], 2 if "weekend" in match["when"].casefold() else 1)

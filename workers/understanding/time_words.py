@@ -119,7 +119,7 @@ WHEN = rf"(?:{_ONE})(?:,? (?:and )?(?:{_ONE}))*"
 
 _AT_END = pattern(rf"(?:^|[\s,(])(?P<when>{WHEN})[\s).!?]*$")
 _AT_START = pattern(rf"(?P<when>{WHEN})(?:[\s,]+(?:and )?)(?P<rest>.+)")
-_WITHIN = pattern(rf"(?:^|(?<=[\s,(]))(?P<when>{WHEN})(?=[\s,.!?)]|$)")
+WHEN_WITHIN = pattern(rf"(?:^|(?<=[\s,(]))(?P<when>{WHEN})(?=[\s,.!?)]|$)")
 
 _CLOCK = rf"(?:(?:{_OCLOCK}|{_HOUR}(?![\w%:])|{_SPELLED}\b)(?: ?uhr\b)?|(?:noon|midday|midnight)\b)"
 _TO = r"(?: ?[-–—] ?| (?:to|till|until|through|and|bis) )"
@@ -170,7 +170,8 @@ def _split_anywhere(text: str) -> tuple[str, str]:
     title, when = split_when(text)
     if when:
         return _tidy(title), when
-    found = [match for match in _WITHIN.finditer(text) if not _NAMES_SOMETHING.search(text[: match.start()].rstrip())]
+    matches = WHEN_WITHIN.finditer(text)
+    found = [match for match in matches if not _NAMES_SOMETHING.search(text[: match.start()].rstrip())]
     # "The Friday report" names a report; of two phrases nobody knows which one is meant.
     if len(found) != 1:
         return _tidy(text), ""
