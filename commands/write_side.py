@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from commands.context import Limits
 from commands.handle import CommandHandler
 from commands.states import States
+from domain.errors import Unavailable
 from domain.ports import Clock
 from infra.clock import system_clock
 from infra.deleted_keys import DeletedKeys
@@ -97,8 +98,13 @@ async def open_write_side(
 
 @asynccontextmanager
 async def run_feed(side: WriteSide) -> AsyncIterator[asyncio.Task[None]]:
-    """Follow the log for as long as the block runs. A feed that failed is a task that ended: watch it."""
-    task = asyncio.create_task(side.feed.run(), name="feed")
+    """Follow the log from here on for as long as the block runs. A feed that failed is a task that ended: watch it."""
+    try:
+        # Before the block, or what is committed while it begins would be missing in what it cached already.
+        after = await side.log.last_position()
+    except Unavailable:
+        after = None  # nothing can be cached before the log can be read
+    task = asyncio.create_task(side.feed.run(after=after), name="feed")
     try:
         yield task
     finally:
