@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from dataclasses import replace
 
@@ -13,8 +12,8 @@ import uvloop
 from api.app import OpenApi, open_api
 from api.health import Part
 from api.server import Server, server_config_from_settings
+from cli.roles import stop_event, tell_ready
 from domain.errors import Unavailable
-from infra import garbage
 from infra.clock import system_clock
 from infra.ids import new_id
 from infra.keys import MasterKeyError
@@ -44,9 +43,7 @@ def api(port: int | None) -> None:
 
 async def _run(settings: Settings, port: int) -> bool:
     """Whether it ended because it was told to. Waits for the store, as whoever starts us may start it later."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_event()
     model = ModelHealth(settings)
     try:
         while not stop.is_set():
@@ -65,11 +62,7 @@ async def _serve(opened: OpenApi, settings: Settings, port: int) -> bool:
     """Whether it ended because it was told to. The server takes the signals from here on."""
     config = server_config_from_settings(opened.app, replace(settings, port=port), new_id)
 
-    def tell_ready() -> None:
-        garbage.set_aside_what_stays()
-        click.echo(f"ready api http://{settings.host}:{server.port}")
-
-    server = Server(config, opened.streams.drain, tell_ready)
+    server = Server(config, opened.streams.drain, lambda: tell_ready(f"api http://{settings.host}:{server.port}"))
     serving = asyncio.create_task(server.serve())
     await asyncio.wait([serving, opened.feed], return_when=asyncio.FIRST_COMPLETED)
     feed_ended = opened.feed.done()

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import click
 
+from cli.write_side import open_for_operator
 from commands.handle import Request
 from commands.messages import RegenerateReply
-from commands.write_side import WriteSide, open_write_side
-from domain.errors import DomainError
+from commands.write_side import WriteSide
 from domain.ports import StoredEvent
 from domain.shapes import utc
 from infra import codec
-from infra.settings import Settings
 
 # Not regenerated since, and not dropped.
 FAILED = """SELECT m.user_id, m.id, m.version, m.name, m.state FROM chat_messages m
@@ -52,18 +49,8 @@ def drop(reply_ids: tuple[str, ...]) -> None:
     asyncio.run(_drop(reply_ids))
 
 
-@asynccontextmanager
-async def _opened() -> AsyncIterator[WriteSide]:
-    async with open_write_side(Settings.load(), "dlq") as side:
-        try:
-            await side.keyring.verify()
-            yield side
-        except DomainError as error:
-            raise click.ClickException(error.detail) from error
-
-
 async def _list(limit: int) -> None:
-    async with _opened() as side:
+    async with open_for_operator("dlq") as side:
         rows = await side.queries.fetch(FAILED, (limit,))
     for user_id, reply_id, version, name, state in rows:
         clear = codec.peek(StoredEvent(0, user_id, version, name, bytes(state)))
@@ -80,7 +67,7 @@ async def _owner(side: WriteSide, reply_id: str) -> str:
 
 
 async def _retry(reply_ids: tuple[str, ...]) -> None:
-    async with _opened() as side:
+    async with open_for_operator("dlq") as side:
         for reply_id in reply_ids:
             user_id = await _owner(side, reply_id)
             # Workers look at waiting replies each second: nobody has to be told.
@@ -89,7 +76,7 @@ async def _retry(reply_ids: tuple[str, ...]) -> None:
 
 
 async def _drop(reply_ids: tuple[str, ...]) -> None:
-    async with _opened() as side:
+    async with open_for_operator("dlq") as side:
         for reply_id in reply_ids:
             await side.queries.fetch(DROP, (await _owner(side, reply_id), reply_id))
             click.echo(f"{reply_id} dropped")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,8 +12,8 @@ import psycopg
 import uvloop
 
 from cli.progress import WorkProgress
+from cli.roles import run_until_told, stop_event, tell_ready
 from domain.errors import Unavailable
-from infra import garbage
 from infra.clock import system_clock
 from infra.codec import CorruptEvent
 from infra.event_store import BACKGROUND_GATHER_SECONDS, open_event_log
@@ -24,7 +22,7 @@ from infra.leases import PostgresLeaders
 from infra.postgres import conninfo, open_pool
 from infra.queries import Queries
 from infra.settings import Settings
-from infra.telemetry import configure_logging, get_logger, serve_metrics
+from infra.telemetry import configure_logging, serve_metrics
 from projections.builds import StaleBuild
 from projections.projector import Projector
 from projections.rebuild import Rebuild, RebuildFailed
@@ -32,8 +30,6 @@ from projections.status import BuildStatus, Leader, fetch_builds, fetch_leader
 from projections.verify import Comparison, compare_live
 from projections.view import View
 from projections.views import VIEWS
-
-logger = get_logger("cli.projections")
 
 NAME = click.Choice(list(VIEWS))
 ROW = "{:<8} {:>5} {:>7}  {:<9} {:>12} {:>11} {:>9}"
@@ -158,26 +154,11 @@ async def _status(settings: Settings) -> tuple[Sequence[BuildStatus], Leader | N
 
 async def _run(settings: Settings) -> bool:
     """Whether it ended because it was told to."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_event()
     async with (
         open_pool(settings, "projections", size=2) as pool,
         open_event_log(settings, pool, gather_seconds=BACKGROUND_GATHER_SECONDS) as log,
     ):
         queries = Queries(pool)
         projector = Projector(log, queries, PostgresLeaders(queries, new_id()), system_clock(settings), settings)
-        running = asyncio.create_task(projector.run(_tell_ready))
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            logger.error("projections.ended", exc_info=running.exception())
-        for task in (running, stopped):
-            task.cancel()
-        await asyncio.gather(running, stopped, return_exceptions=True)
-    return stop.is_set()
-
-
-def _tell_ready() -> None:
-    garbage.set_aside_what_stays()
-    click.echo("ready projections")
+        return await run_until_told(projector.run(lambda: tell_ready("projections")), stop)

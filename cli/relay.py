@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 
 import click
 import uvloop
 
-from infra import garbage
+from cli.roles import run_until_told, stop_event, tell_ready
 from infra.bus import NatsBus
 from infra.clock import system_clock
 from infra.event_store import BACKGROUND_GATHER_SECONDS, open_event_log
@@ -18,10 +16,8 @@ from infra.leases import PostgresLeaders
 from infra.postgres import open_pool
 from infra.queries import Queries
 from infra.settings import Settings
-from infra.telemetry import configure_logging, get_logger, serve_metrics
+from infra.telemetry import configure_logging, serve_metrics
 from workers.relay import Relay
-
-logger = get_logger("cli.relay")
 
 
 @click.command()
@@ -36,9 +32,7 @@ def relay() -> None:
 
 async def _run(settings: Settings) -> bool:
     """Whether it ended because it was told to."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_event()
     bus = NatsBus(settings, name="relay")
     await bus.start()
     try:
@@ -48,19 +42,6 @@ async def _run(settings: Settings) -> bool:
         ):
             leaders = PostgresLeaders(Queries(pool), owner=new_id())
             publisher = Relay(log, await bus.fact_stream(), leaders, system_clock(settings), settings)
-            running = asyncio.create_task(publisher.run(_tell_ready))
-            stopped = asyncio.create_task(stop.wait())
-            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                logger.error("relay.ended", exc_info=running.exception())
-            for task in (running, stopped):
-                task.cancel()
-            await asyncio.gather(running, stopped, return_exceptions=True)
+            return await run_until_told(publisher.run(lambda: tell_ready("relay")), stop)
     finally:
         await bus.close()
-    return stop.is_set()
-
-
-def _tell_ready() -> None:
-    garbage.set_aside_what_stays()
-    click.echo("ready relay")

@@ -1,8 +1,7 @@
-"""The composition root of what must go: see workers/retention.py. Runs beside a worker."""
+"""The composition root of what must go: the sweep of workers/retention.py, beside a worker, and erasing a user."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +10,7 @@ from infra.audio_store import audio_store
 from infra.erasure import Erasure
 from infra.leftovers import Leftovers
 from infra.presence import PostgresPresence
+from infra.together import beside
 from infra.tracking import Tracking
 from infra.work import PostgresSegments
 from workers.retention import TRACKING_NAME, Retention
@@ -36,9 +36,5 @@ def make_retention(side: WriteSide) -> Retention:
 @asynccontextmanager
 async def run_retention(side: WriteSide) -> AsyncIterator[None]:
     """Sweep for as long as the block runs."""
-    task = asyncio.create_task(make_retention(side).run(), name="retention")
-    try:
+    async with beside(make_retention(side).run(), "retention"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -12,12 +12,10 @@ from typing import IO
 import click
 
 from cli.retention import make_erasure
+from cli.write_side import open_for_operator
 from commands.erasure import EraseUser
 from commands.handle import Request
-from commands.write_side import WriteSide, open_write_side
-from domain.errors import DomainError
-from infra.keys import MasterKeyError
-from infra.settings import Settings
+from commands.write_side import WriteSide
 from projections.export import Exporter
 from projections.reading import Reader
 
@@ -74,20 +72,14 @@ def erase(user: str, issuer: str | None, yes: bool) -> None:
 
 @asynccontextmanager
 async def _opened(sub: str, issuer: str | None) -> AsyncIterator[tuple[WriteSide, str]]:
-    """What commands are handled with, and the user's internal id. Ends with a line on stderr when that fails."""
-    settings = Settings.load()
-    async with open_write_side(settings, "user") as side:
-        try:
-            await side.keyring.verify()
-            usual = settings.auth_issuer[0] if settings.auth_issuer else ""
-            user_id = await side.keyring.find_user(usual if issuer is None else issuer, sub)
-            if user_id is None:
-                raise click.ClickException(f"There is no user {sub}.")
-            yield side, user_id
-        except DomainError as error:
-            raise click.ClickException(error.detail) from error
-        except MasterKeyError as error:
-            raise click.ClickException(str(error)) from error
+    """What commands are handled with, and the user's internal id. Ends with a line on stderr when there is no user."""
+    async with open_for_operator("user") as side:
+        accepted = side.settings.auth_issuer
+        usual = accepted[0] if accepted else ""
+        user_id = await side.keyring.find_user(usual if issuer is None else issuer, sub)
+        if user_id is None:
+            raise click.ClickException(f"There is no user {sub}.")
+        yield side, user_id
 
 
 async def _export(sub: str, issuer: str | None, file: IO[bytes]) -> None:

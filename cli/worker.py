@@ -1,22 +1,22 @@
-"""`microcos worker`: answer messages until SIGTERM or Ctrl-C. The composition root of the language model's worker."""
+"""`microcos worker`: answer messages until SIGTERM or Ctrl-C. The composition root of a worker, and of what runs
+beside it: retention, calendar sync, what comes due, speech.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
 
 import click
 import uvloop
 
 from cli.retention import run_retention
+from cli.roles import stop_event, tell_ready
 from commands.write_side import WriteSide, open_write_side, run_feed
 from domain.errors import Unavailable
 from domain.ports import Bus, LanguageModel, SpeechToText, TextToSpeech
-from infra import garbage
 from infra.audio_store import audio_store
 from infra.bus import NatsBus
 from infra.calendar_mcp import calendar_of
@@ -29,6 +29,7 @@ from infra.settings import Settings
 from infra.speech import make_speech_to_text, make_text_to_speech
 from infra.speech_leases import SpeechLeases
 from infra.telemetry import configure_logging, get_logger, serve_metrics
+from infra.together import beside
 from infra.work import PostgresSegments, PostgresWorkQueue
 from workers.calendar_sync import CalendarSync
 from workers.consumer import Consumer
@@ -63,17 +64,14 @@ def worker() -> None:
 
 async def _run(settings: Settings) -> bool:
     """Whether it ended because it was told to."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_event()
     model = make_model(settings)
     try:
         async with open_worker(settings, model, stop) as (consumer, feed):
             if stop.is_set():
                 return True
-            garbage.set_aside_what_stays()
-            click.echo("ready worker")
-            checked = asyncio.create_task(_check(model))
+            tell_ready("worker")
+            checked = asyncio.create_task(_check_model(model))
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([stopped, feed], return_when=asyncio.FIRST_COMPLETED)
             if not stopped.done():
@@ -134,7 +132,7 @@ async def run_schedule(side: WriteSide) -> AsyncIterator[None]:
         clock=side.clock,
         poll_seconds=side.settings.schedule_poll_seconds,
     )
-    async with _beside(schedule.run(), "schedule"):
+    async with beside(schedule.run(), "schedule"):
         yield
 
 
@@ -172,7 +170,7 @@ async def run_speech(
     )
     sweep = AudioSweep(queries=side.queries, log=side.log, store=store, leases=leases, clock=side.clock)
     try:
-        async with _beside(speech.run(), "speech"), _beside(sweep.run(), "audio sweep"):
+        async with beside(speech.run(), "speech"), beside(sweep.run(), "audio sweep"):
             yield
     finally:
         await ears.aclose()
@@ -196,18 +194,8 @@ async def run_calendar_sync(side: WriteSide) -> AsyncIterator[None]:
         sub=settings.calendar_user,
         every_seconds=settings.calendar_sync_minutes * 60,
     )
-    async with _beside(sync.run(), "calendar sync"):
+    async with beside(sync.run(), "calendar sync"):
         yield
-
-
-@asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    task = asyncio.create_task(work, name=name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def make_consumer(side: WriteSide, bus: Bus, model: LanguageModel, flights: FlightSearch) -> Consumer:
@@ -241,7 +229,7 @@ async def _verify_keys(side: WriteSide, stop: asyncio.Event) -> None:
             return
 
 
-async def _check(model: LanguageModel) -> None:
+async def _check_model(model: LanguageModel) -> None:
     problem = await model.check()
     if problem is not None:
         # The line may hold a URL with a key in it; `microcos doctor` shows it to who asks.

@@ -18,7 +18,8 @@ LIVE = "SELECT view, build, version, position FROM view_positions"
 ADVANCE = """UPDATE log0_tracking SET notification_id = %s
 WHERE application_name = ANY(%s) AND notification_id = %s RETURNING 1"""
 
-# One plan for all sizes: rows are found by their key, whatever a table's statistics say while it is new.
+# One plan for all sizes: rows are found by their key, whatever a table's statistics say while it is new. Commits need
+# not wait for the disk: one that a crash loses is lost with its position, and made again.
 SESSION = """SELECT set_config(name, value, false) FROM (VALUES
     ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('jit', 'off'),
     ('synchronous_commit', 'off')

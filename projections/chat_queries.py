@@ -107,6 +107,7 @@ async def fetch_messages(
 async def _messages(reader: Reader, user_id: str, page: Sequence[Row], actions: Sequence[Row]) -> list[Json]:
     facts = await reader.open_rows(user_id, [row[5:8] for row in (*page, *actions)])
     of_reply: dict[str, list[Shown]] = {}
+    # An action is shown from its event alone: the id and version given here say nothing of it.
     for row, fact in zip(actions, facts[len(page) :], strict=True):
         of_reply.setdefault(row[1], []).append(Shown(row[1], row[3], fact))
     shapes: list[Json] = []

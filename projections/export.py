@@ -144,6 +144,7 @@ class Exporter:
         yield END
 
     async def _trips(self) -> AsyncIterator[bytes]:
+        # No day comes before it, so those that are over are there too.
         fetched = await fetch_trips(self.reader, self.user_id, today="")
         await self._check()
         yield _encode(fetched.body["upcoming_trips"])

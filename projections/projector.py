@@ -7,8 +7,8 @@ run; two that both believe to lead do no harm. An event that cannot be read stop
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Protocol
 
 from psycopg import AsyncConnection
@@ -18,11 +18,13 @@ from domain.ports import Clock, StoredEvent
 from infra import binary_arrays, failpoints
 from infra.codec import CorruptEvent
 from infra.ids import jitter
+from infra.leadership import Candidate
 from infra.leases import LeadershipLost, PostgresLeaders
 from infra.postgres import connect, limit_transactions
 from infra.queries import STORE_FAILURES, Queries
 from infra.settings import Settings
 from infra.telemetry import counter, gauge, get_logger, hashed, histogram
+from infra.together import until_one_ends
 from projections.builds import ADVANCE, LIVE, SESSION, Build, StaleBuild, applied, names_of, whole_commands
 from projections.peek import see
 from projections.view import Seen
@@ -32,7 +34,6 @@ logger = get_logger("projections.projector")
 
 ROLE = "projections"
 RETRY_SECONDS = 0.3
-RESIGN_SECONDS_MAX = 1.0
 STATEMENT_SECONDS_MAX = 60.0  # what takes long here, such as the end of a huge conversation, must get through once
 
 EVENTS = counter("microcos_projections_events_total", "Events that this process brought into the live views.")
@@ -55,6 +56,7 @@ class Projector:
         self._log = log
         self._queries = queries
         self._leaders = leaders
+        self._candidate = Candidate(leaders, ROLE, settings, leads=LEADS)
         self._clock = clock
         self._settings = settings
         self._epoch = 0
@@ -64,57 +66,16 @@ class Projector:
 
         Raises `infra.codec.CorruptEvent` for an event that cannot be read.
         """
-        leading: asyncio.Task[None] | None = None
-        is_ready = False
-        try:
-            while True:
-                epoch = await self._ask_to_lead()
-                if epoch is not None and not is_ready:
-                    is_ready = True
-                    ready()
-                if leading is not None and epoch is not None and epoch != self._epoch:
-                    await _end(leading)
-                    leading = None
-                    self._tell_role(leads=False)
-                if epoch and leading is None:
-                    self._epoch = epoch
-                    leading = asyncio.create_task(self._lead(), name="projections")
-                    self._tell_role(leads=True)
-                await self._wait(leading)
-        finally:
-            if leading is not None:
-                await _end(leading)
-                await self._resign()
+        await self._candidate.run(self._lead, stand_by=self._stand_by, ready=ready)
 
-    async def _ask_to_lead(self) -> int | None:
-        """The epoch, 0 while another leads, None when nobody can tell. Also renews."""
-        try:
-            return await self._leaders.acquire(ROLE, self._settings.leader_lease_seconds) or 0
-        except (Unavailable, OSError):
-            return None
-
-    async def _wait(self, leading: asyncio.Task[None] | None) -> None:
-        """Until the next renewal, or until the runner ends by a mistake of ours or an event that it can't read."""
-        if leading is None:
-            await asyncio.sleep(self._settings.leader_renew_seconds)
-            return
-        await asyncio.wait({leading}, timeout=self._settings.leader_renew_seconds)
-        if leading.done():
-            leading.result()
-
-    async def _resign(self) -> None:
-        LEADS.set(0)
-        with suppress(Unavailable, OSError, TimeoutError):
-            async with asyncio.timeout(RESIGN_SECONDS_MAX):
-                await self._leaders.resign(ROLE)
-
-    def _tell_role(self, *, leads: bool) -> None:
-        LEADS.set(int(leads))
-        logger.info("projections.leads" if leads else "projections.stands_by", epoch=self._epoch)
+    def _stand_by(self) -> None:
+        logger.info("projections.stands_by", epoch=self._epoch)
 
     # --- leading ----------------------------------------------------------------------------------------------
 
-    async def _lead(self) -> None:
+    async def _lead(self, epoch: int) -> None:
+        self._epoch = epoch
+        logger.info("projections.leads", epoch=epoch)
         while True:
             try:
                 await self._project_from_the_tables()
@@ -137,7 +98,7 @@ class Projector:
         work = [self._follow(builds)] if builds else []
         if left_out:
             work.append(self._until_rebuilt(found))
-        await _until_one_ends(*work)
+        await until_one_ends(*work)
 
     async def _live_builds(self) -> list[Build]:
         rows = await self._queries.fetch(LIVE)
@@ -230,21 +191,3 @@ def _see(page: Sequence[StoredEvent]) -> list[Seen]:
             )
             raise
     return seen
-
-
-async def _until_one_ends(*work: Coroutine[Any, Any, None]) -> None:
-    """Runs them together until one returns or raises; then all are over."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in work]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -1,7 +1,7 @@
 """What all queries of views share: who reads, the place in the stream that an answer shows, and cursors.
 
-Each query is one statement, so that rows, version and ETag come from one snapshot: even while a rebuilt view takes
-the place of the live one.
+Each query is one statement (search: one transaction), so that rows, version and ETag come from one snapshot: even while
+a rebuilt view takes the place of the live one.
 """
 
 from __future__ import annotations

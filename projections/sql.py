@@ -219,9 +219,7 @@ def _remove(name: str, table: Table) -> sql.Composed:
 
 
 def _sweep(name: str, change: Sweep) -> Statement:
-    where = sql.SQL(" AND ").join(
-        sql.SQL("{} = %s").format(sql.Identifier(column)) for column in ("user_id", *change.where)
-    )
+    where = sql.SQL(" AND ").join(sql.SQL("{} = %s").format(sql.Identifier(column)) for column in (USER, *change.where))
     conditions = [change.user_id, *change.where.values()]
     if change.shape is None:
         return sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(name), where), conditions

@@ -29,8 +29,8 @@ from projections.state import OBJECTS, STATE
 TASKS_DONE_SHOWN = 100
 PLANS_SHOWN = 14
 
-# The first row of every answer says where it stands in the stream, with the last event that it has seen. Actions are
-# looked up reply by reply (OFFSET 0), so that the planner does not think of reading all objects of the user.
+# The row `mark` of an answer says where it stands in the stream, with the last event that the view has seen. Actions
+# are looked up reply by reply (OFFSET 0), so that the planner does not think of reading all objects of the user.
 NOW = """WITH shown AS MATERIALIZED (
     SELECT kind, list, id, ord, changed_version, reply_id, version, name, state, title_version, title_state
     FROM state_objects WHERE user_id = %(user)s AND list = 'messages' ORDER BY ord DESC LIMIT %(limit)s

@@ -8,19 +8,21 @@ set back to an older copy, lost acknowledgements and two leaders are one case. O
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from domain.errors import Unavailable
 from domain.ports import Clock, StoredEvent
 from infra import codec
 from infra.fact_stream import FactMessage, FactStream, PublishFailed, StreamEnd, fact_message
 from infra.ids import jitter
+from infra.leadership import Candidate
 from infra.leases import Leaders
 from infra.settings import Settings
 from infra.telemetry import counter, gauge, get_logger
+from infra.together import until_one_ends
 
 logger = get_logger("workers.relay")
 
@@ -28,7 +30,6 @@ ROLE = "relay"
 CHUNK_EVENTS = 500  # prepared at once: a few milliseconds of the event loop
 RETRY_SECONDS = 0.5
 END_CHECK_SECONDS = 5.0  # a stream that loses messages under a living connection is noticed by this
-RESIGN_SECONDS_MAX = 1.0
 
 PUBLISHED = counter("microcos_relay_published_total", "Events that this process published to NATS.")
 POSITION = gauge("microcos_relay_position", "Place in the log of the last event that NATS has from this process.")
@@ -51,7 +52,7 @@ class Relay:
     ) -> None:
         self._log = log
         self._facts = facts
-        self._leaders = leaders
+        self._candidate = Candidate(leaders, ROLE, settings, leads=LEADS)
         self._clock = clock
         self._settings = settings
         self._name = name
@@ -61,53 +62,15 @@ class Relay:
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """For ever; cancel it to stop. `ready` is called once it is known whether this one leads."""
-        publishing: asyncio.Task[None] | None = None
-        is_ready = False
-        try:
-            while True:
-                leads = await self._ask_to_lead()
-                if leads is not None and not is_ready:
-                    is_ready = True
-                    ready()
-                # While Postgres is away nobody can tell who leads, and there is nothing to publish.
-                if leads and publishing is None:
-                    publishing = asyncio.create_task(self._publish_for_ever(), name="relay-publishing")
-                    self._tell_role(leads=True)
-                elif leads is False and publishing is not None:
-                    await _end(publishing)
-                    publishing = None
-                    self._tell_role(leads=False)
-                await self._wait(publishing)
-        finally:
-            if publishing is not None:
-                await _end(publishing)
-                await self._resign()
+        await self._candidate.run(self._lead, stand_by=self._stand_by, ready=ready)
 
-    async def _ask_to_lead(self) -> bool | None:
-        """Also renews. None when nobody can tell."""
-        try:
-            return await self._leaders.acquire(ROLE, self._settings.leader_lease_seconds) is not None
-        except (Unavailable, OSError):
-            return None
-
-    async def _wait(self, publishing: asyncio.Task[None] | None) -> None:
-        """Until the next renewal. A mistake of ours ends the process, and somebody starts it again."""
-        if publishing is None:
-            await asyncio.sleep(self._settings.leader_renew_seconds)
-            return
-        await asyncio.wait({publishing}, timeout=self._settings.leader_renew_seconds)
-        if publishing.done():
-            publishing.result()
-
-    async def _resign(self) -> None:
-        LEADS.set(0)
-        with suppress(Unavailable, OSError, TimeoutError):
-            async with asyncio.timeout(RESIGN_SECONDS_MAX):
-                await self._leaders.resign(ROLE)
+    def _stand_by(self) -> None:
+        logger.info("relay.stands_by")
 
     # --- publishing -------------------------------------------------------------------------------------------
 
-    async def _publish_for_ever(self) -> None:
+    async def _lead(self, epoch: int) -> None:
+        logger.info("relay.leads", epoch=epoch)
         while True:
             try:
                 await self._publish_from_the_end()
@@ -132,7 +95,7 @@ class Relay:
         oldest_ms = self._clock.now_ms() - self._settings.event_retention_seconds * 1000 if after == 0 else 0
         if self._trouble is None:
             logger.info("relay.publishing", position=after, sequence=end.sequence, generation=generation)
-        await _until_one_ends(
+        await until_one_ends(
             self._publish_after(after, generation, oldest_ms), self._check_end(), self._facts.interrupted()
         )
 
@@ -172,10 +135,6 @@ class Relay:
 
     # --- telling ----------------------------------------------------------------------------------------------
 
-    def _tell_role(self, *, leads: bool) -> None:
-        LEADS.set(int(leads))
-        logger.info("relay.leads" if leads else "relay.stands_by")
-
     def _note_trouble(self, code: str, reason: str) -> None:
         """One line for each new trouble, not one for each try."""
         if code != self._trouble:
@@ -186,25 +145,3 @@ class Relay:
         if self._trouble is not None:
             self._trouble = None
             logger.info("relay.recovered")
-
-
-async def _until_one_ends(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run all until the first ends, cancel the others, and raise what was raised."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, Exception):
-            raise outcome
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancelled, and its own mistakes told."""
-    task.cancel()
-    outcome = (await asyncio.gather(task, return_exceptions=True))[0]
-    if isinstance(outcome, Exception):
-        raise outcome

@@ -1,0 +1,26 @@
+"""The write side for an operator's commands. No token is asked for: who has the database and the key may do all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import click
+
+from commands.write_side import WriteSide, open_write_side
+from domain.errors import DomainError
+from infra.keys import MasterKeyError
+from infra.settings import Settings
+
+
+@asynccontextmanager
+async def open_for_operator(command: str) -> AsyncIterator[WriteSide]:
+    """With the master key verified. What is refused or away ends the command with a line on stderr."""
+    async with open_write_side(Settings.load(), command) as side:
+        try:
+            await side.keyring.verify()
+            yield side
+        except DomainError as error:
+            raise click.ClickException(error.detail) from error
+        except MasterKeyError as error:
+            raise click.ClickException(str(error)) from error
