@@ -14,7 +14,7 @@ from infra import codec
 from infra.queries import Row
 from projections import state as lists
 from projections.fold import MemoryTables
-from projections.reading import Fetched, Reader, mark_of
+from projections.reading import Fetched, Mark, Reader, mark_of
 from projections.shapes import (
     Shown,
     conversation_shape,
@@ -144,9 +144,7 @@ class ObjectRow(NamedTuple):
 async def fetch_state(reader: Reader, user_id: str, *, limit: int = 50) -> Fetched:
     """Everything as it is now; of messages the newest `limit`, oldest first."""
     values = {"user": user_id, "limit": limit, "done": TASKS_DONE_SHOWN, "plans": PLANS_SHOWN}
-    mark_row, rows = _split(await reader.queries.fetch(NOW, values))
-    mark = mark_of("state", None if mark_row is None else (mark_row.list, mark_row.changed_version))
-    assert mark_row is not None
+    mark, mark_row, rows = _split(await reader.queries.fetch(NOW, values))
     objects = await _open(reader, user_id, rows)
     last_at_ms = _at_ms(user_id, mark_row)
     return Fetched(mark, objects.whole(mark.version, last_at_ms))
@@ -158,9 +156,7 @@ async def fetch_changes(reader: Reader, user_id: str, *, since: int, limit: int 
     About `limit` objects; all that one command changed come together. `more`: ask again with that version.
     """
     values = {"user": user_id, "since": since, "limit": limit}
-    mark_row, rows = _split(await reader.queries.fetch(SINCE, values))
-    mark = mark_of("state", None if mark_row is None else (mark_row.list, mark_row.changed_version))
-    assert mark_row is not None
+    mark, mark_row, rows = _split(await reader.queries.fetch(SINCE, values))
     has_more = any(row.kind == "more" for row in rows)
     last = next(row for row in rows if row.kind == "last") if has_more else mark_row
     objects = await _open(reader, user_id, [row for row in rows if row.kind not in ("more", "last")])
@@ -209,10 +205,9 @@ async def fetch_sessions(reader: Reader, user_id: str) -> Fetched:
 
 async def fetch_plan(reader: Reader, user_id: str, plan_ref: str) -> Fetched:
     """The plan under this keyed hash of its date. Raises `NotFound`."""
-    mark_row, rows = _split(await reader.queries.fetch(ONE_PLAN, {"user": user_id, "ref": plan_ref}))
+    mark, _, rows = _split(await reader.queries.fetch(ONE_PLAN, {"user": user_id, "ref": plan_ref}))
     if not rows:
         raise NotFound("There is no plan for this day.", code="plan_unknown")
-    mark = mark_of("state", None if mark_row is None else (mark_row.list, mark_row.changed_version))
     objects = await _open(reader, user_id, rows)
     return Fetched(mark, objects.of_list(lists.PLANS)[0])
 
@@ -240,17 +235,18 @@ async def fetch_messages_page(
 
 async def _fetch_list(reader: Reader, user_id: str, list_name: str, key: str) -> Fetched:
     values = {"user": user_id, "list": list_name}
-    mark_row, rows = _split(await reader.queries.fetch(ONE_LIST, values))
-    mark = mark_of("state", None if mark_row is None else (mark_row.list, mark_row.changed_version))
+    mark, _, rows = _split(await reader.queries.fetch(ONE_LIST, values))
     objects = await _open(reader, user_id, rows)
     return Fetched(mark, {key: objects.of_list(list_name), "version": mark.version})
 
 
-def _split(rows: Sequence[Row]) -> tuple[ObjectRow | None, list[ObjectRow]]:
-    """The mark's row, and the others."""
+def _split(rows: Sequence[Row]) -> tuple[Mark, ObjectRow, list[ObjectRow]]:
+    """Where the answer stands, the row that says so, and the others."""
     named = [ObjectRow(*row) for row in rows]
-    mark = next((row for row in named if row.kind == "mark"), None)
-    return mark, [row for row in named if row.kind != "mark"]
+    row = next((row for row in named if row.kind == "mark"), None)
+    mark = mark_of("state", None if row is None else (row.list, row.changed_version))
+    assert row is not None
+    return mark, row, [row for row in named if row.kind != "mark"]
 
 
 def _at_ms(user_id: str, mark: ObjectRow) -> int | None:
