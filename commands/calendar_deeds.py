@@ -5,7 +5,6 @@ An event is named by its title, by its day or hour, or by both: "my 3 pm meeting
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,6 +13,7 @@ from commands.actions import Deed
 from commands.arguments import CreateEventArguments, DeleteEventArguments, NotUnderstood, UpdateEventArguments
 from commands.calendar import MoveOccurrence, RemoveCalendarEvent, SetCalendarEvent
 from commands.calendar_times import moved_past_gap
+from commands.moving import BARE_HOUR, moved, other_half
 from commands.phrases.resolve import When, names_only_a_time
 from commands.setting import Setting
 from domain.local_times import between, instant_ms, later, local_minute
@@ -27,7 +27,6 @@ PHRASE_WORDS_MAX = 6
 SHOWN_MAX = 3
 
 _HALF_DAY = timedelta(hours=12)
-_BARE_HOUR = re.compile(r"(?:at |to |um )?(?:[1-9]|1[0-2])(?:[:.][0-5]\d)?", re.IGNORECASE)
 _ANY_EVENT = frozenset(
     {
         *("my", "the", "a", "an", "this", "that", "our", "meeting", "appointment", "event", "calendar", "entry", "one"),
@@ -119,7 +118,7 @@ def _end(text: str | None, start: When, setting: Setting) -> str | None:
         last = date.fromisoformat(when.due) - timedelta(days=1 if lasting != bare else 0)
         return (last + timedelta(days=1)).isoformat()
     due = when.due
-    if _BARE_HOUR.fullmatch(said) is not None:
+    if BARE_HOUR.fullmatch(said) is not None:
         # "From 6 to 8" ends when a clock shows an eight for the first time after six.
         half = _HALF_DAY if begins + _HALF_DAY < datetime.fromisoformat(due) else timedelta()
         due = (datetime.fromisoformat(due) - half).strftime("%Y-%m-%dT%H:%M")
@@ -128,28 +127,14 @@ def _end(text: str | None, start: When, setting: Setting) -> str | None:
 
 def _new_start(phrase: str, found: Occurrence, setting: Setting) -> str:
     """An hour alone is one of the event's day, a day alone keeps the event's hour."""
-    zone = found.entry.timezone
-    said = f"at {phrase}" if phrase[:1].isdigit() and names_only_a_time(f"at {phrase}") else phrase
-    is_time = names_only_a_time(said)
-    midnight = datetime.fromisoformat(found.start[:10])
-    when = setting.when(said, now=midnight - timedelta(minutes=1)) if is_time else setting.when(said)
+    zone, user_zone = found.entry.timezone, setting.brain.timezone
+    when = moved(phrase, local_start(found, user_zone), setting)
     if when is None or when.recurrence is not None:
         raise NotUnderstood(f"I do not understand the time “{phrase}”, so “{found.entry.title}” stays as it is.")
-    due = when.due
-    if is_time and _BARE_HOUR.fullmatch(phrase) is not None:
-        # "Move dinner to 8" is about the evening: of the two hours of that number, the one nearer to the event's.
-        due = min((due, due[:11] + _other_half(due[11:])), key=lambda each: _minutes_apart(each, found.start))
-    if "T" in due:
-        # The user speaks of their own clock, wherever the event was made.
-        local = moved_past_gap(due, setting.brain.timezone)
-        return local_minute(local.at_ms, zone)
-    return due + found.start[10:] if "T" in found.start else due
-
-
-def _minutes_apart(one: str, other: str) -> int:
-    """Between two hours of the day, of local times."""
-    hours = [int(text[11:13]) * 60 + int(text[14:16]) if "T" in text else 0 for text in (one, other)]
-    return abs(hours[0] - hours[1])
+    if "T" not in when.due:
+        return when.due
+    # The user speaks of their own clock, wherever the event was made.
+    return local_minute(moved_past_gap(when.due, user_zone).at_ms, zone)
 
 
 def _of_occurrence(found: Occurrence, start: str | None) -> dict[str, Json]:
@@ -198,8 +183,23 @@ def find_event(text: str, setting: Setting) -> Occurrence:
 
 
 def _readings(text: str, setting: Setting, midnight: datetime) -> list[_Named]:
-    """What the words may mean: a time and a title, where a part of them is one; then a title alone."""
+    """What the words may mean: a day, an hour and a title, where parts of them are such; then a title alone."""
     words = [word.strip('.,;:!?"“”') for word in text.replace("’s ", " ").replace("'s ", " ").split()]
+    found = []
+    for named, rest in _phrases(words, setting, midnight):
+        # "My 3 pm meeting tomorrow" has its hour and its day in two places.
+        others = _phrases(rest, setting, midnight) if bool(named.day) != bool(named.hour) else []
+        for other, left in others:
+            if bool(other.day) != bool(named.day) and bool(other.hour) != bool(named.hour):
+                found.append(_Named(_content(left), named.day or other.day, named.hour or other.hour))
+        found.append(named)
+    # What says most is read first.
+    found.sort(key=lambda named: not (named.day and named.hour))
+    return [*found, _Named(_content(words))]
+
+
+def _phrases(words: list[str], setting: Setting, midnight: datetime) -> list[tuple[_Named, list[str]]]:
+    """Each reading of a part of `words` as a time, the longest first, and the words around it."""
     found = []
     for count in range(min(len(words), PHRASE_WORDS_MAX), 0, -1):
         for first in range(len(words) - count + 1):
@@ -209,15 +209,11 @@ def _readings(text: str, setting: Setting, midnight: datetime) -> list[_Named]:
             when = setting.when(phrase, now=midnight - timedelta(minutes=1) if is_time else midnight)
             if when is None or when.recurrence is not None:
                 continue
-            rest = _content([*words[:first], *words[first + count :]])
-            found.append(_Named(rest, "" if is_time else when.due[:10], when.due[11:]))
+            rest = [*words[:first], *words[first + count :]]
+            found.append((_Named(_content(rest), "" if is_time else when.due[:10], when.due[11:]), rest))
             if is_time and "m" not in phrase.casefold() and ":" not in phrase:
-                found.append(_Named(rest, "", _other_half(when.due[11:])))
-    return [*found, _Named(_content(words))]
-
-
-def _other_half(hour: str) -> str:
-    return f"{(int(hour[:2]) + 12) % 24:02}{hour[2:]}"
+                found.append((_Named(_content(rest), "", other_half(when.due[11:])), rest))
+    return found
 
 
 def _content(words: list[str]) -> frozenset[str]:

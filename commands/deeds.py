@@ -34,7 +34,9 @@ from commands.arguments import (
 )
 from commands.calendar_deeds import create_event, delete_event, update_event
 from commands.memory import ForgetMemory, PinMemory
+from commands.moving import moved
 from commands.notes import AddNote
+from commands.phrases.resolve import When, names_only_a_time
 from commands.plan_deeds import change_plan
 from commands.preference_values import value_of_text
 from commands.preferences import SetPreference
@@ -42,6 +44,7 @@ from commands.setting import Proposal, Setting
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask
 from commands.travel_deeds import select_flight
 from domain.brain import Brain
+from domain.local_times import local_minute
 from domain.ports import ToolCall
 from domain.text import clean, one_line
 from domain.values import Json, Task, TaskStatus
@@ -143,7 +146,7 @@ def _update_task(arguments: UpdateTaskArguments, setting: Setting) -> tuple[dict
     task_id, task = find_task(arguments.title, setting.brain)
     patch: dict[str, Json] = {}
     phrase = one_line(arguments.due_text or "")
-    when = setting.when(phrase) if phrase else None
+    when = _moved_due(phrase, task, setting) if phrase else None
     if phrase:
         if when is None:
             raise NotUnderstood(f"I do not understand the time “{phrase}”, so “{task.title}” stays as it is.")
@@ -164,6 +167,17 @@ def _update_task(arguments: UpdateTaskArguments, setting: Setting) -> tuple[dict
     if when is not None and when.note is not None:
         payload["dueNote"] = when.note
     return payload, UpdateTask(task_id=task_id, patch=patch)
+
+
+def _moved_due(phrase: str, task: Task, setting: Setting) -> When | None:
+    """From where it stands on the user's clock, where that is ahead: nobody moves a task to an hour that is over."""
+    if task.due is None or task.due_at_ms is None:
+        return setting.when(phrase)
+    due = task.due if len(task.due) == len("2025-11-19") else local_minute(task.due_at_ms, setting.brain.timezone)
+    when = moved(phrase, due, setting)
+    if when is not None and names_only_a_time(phrase) and when.due < setting.now.isoformat():
+        return setting.when(phrase) or when
+    return when
 
 
 def _pin_memory(arguments: PinMemoryArguments, setting: Setting) -> tuple[dict[str, Json], Deed]:

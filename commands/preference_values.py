@@ -120,7 +120,7 @@ def _work_hours_said(text: str) -> str:
         return text
     first, first_minute, first_half, last, last_minute, last_half = match.groups()
     start, end = (_hour_of(hour, half) for hour, half in ((first, first_half), (last, last_half)))
-    if last_half is None and end <= start and end < NOON:
+    if last_half is None and end <= start and end < NOON and not last.startswith("0"):
         end += NOON
     if start >= DAY_HOURS or end >= DAY_HOURS:
         return text

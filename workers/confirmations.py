@@ -128,12 +128,20 @@ def _sentence(kind: str, deed: BrainEvent, payload: Mapping[str, Json]) -> str:
 
 
 def _preference_sentence(key: str, value: Json) -> str:
+    if key == "travel" and isinstance(value, Mapping):
+        return _done("travel is now", "; ".join(f"{name}: {_plain(each)}" for name, each in value.items()))
     if key != "notifications" or not isinstance(value, Mapping):
-        return _done("", f"{key} is now {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+        return _done("", f"{key} is now {_plain(value)}")
     hour = summary_hour(value)
     summary = f"Your daily summary comes at {hour}" if hour else "You get no daily summary"
     reminders = "reminders come as messages" if wants_reminders(value) else "reminders come without messages"
     return f"{summary}, and {reminders}."
+
+
+def _plain(value: Json) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _done(what: str, shown: str | None) -> str:

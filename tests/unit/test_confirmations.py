@@ -165,9 +165,12 @@ CREATED = TaskCreated(
             done(
                 "set_preference",
                 {},
-                PreferenceSet(preference_ref="r", content=Preference(key="travel", value={"homeAirport": "JFK"})),
+                PreferenceSet(
+                    preference_ref="r",
+                    content=Preference(key="travel", value={"homeAirport": "JFK", "airlines": ["Delta", "United"]}),
+                ),
             ),
-            'Done: travel is now {"homeAirport": "JFK"}.',
+            "Done: travel is now homeAirport: JFK; airlines: Delta, United.",
         ),
         (
             done(

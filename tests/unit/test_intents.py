@@ -28,6 +28,33 @@ from workers.understanding.intents import EVENTS, Intent, asked, own_words
         ("What's my plan for today?", "plan"),
         ("Plan my day", "plan"),
         ("Plan tomorrow", "plan"),
+        ("What are my priorities today?", "plan"),
+        ("What should I focus on today?", "plan"),
+        ("Add stretching to my plan", "chat"),
+        ("whats on for friday", "agenda"),
+        ("Am I free at 3pm today?", "agenda"),
+        ("When is my next meeting?", "agenda"),
+        ("Do I have any meetings tomorrow?", "agenda"),
+        ("show me my calendar for next week", "agenda"),
+        ("What does my day look like?", "agenda"),
+        ("How busy am I on Friday?", "agenda"),
+        ("list my todos", "agenda"),
+        ("what do I need to do today?", "agenda"),
+        ("Anything on Thursday morning?", "agenda"),
+        ("Brief me on today", "agenda"),
+        ("When is my dentist appointment?", "agenda"),
+        ("what's coming up next week?", "agenda"),
+        ("Was steht heute an?", "agenda"),
+        ("What's happening this weekend?", "agenda"),
+        ("How many tasks do I have?", "agenda"),
+        ("my calendar", "agenda"),
+        ("What's the plan?", "plan"),
+        ("the cheapest one", "flights"),
+        ("How did my week go?", "summary"),
+        ("What did I get done this week?", "summary"),
+        ("How much is a flight to Miami this weekend?", "flights"),
+        ("What do you think of meetings?", "chat"),
+        ("Tell me a story about my day dreams", "chat"),
         ("Cancel my 3 pm meeting", "calendar"),
         ("Move my 3 pm meeting to 4", "calendar"),
         ("Add dinner with Ada tomorrow at 7 pm to my calendar", "calendar"),
@@ -104,6 +131,30 @@ def test_a_colon_in_ones_own_words_cuts_nothing_off(text: str) -> None:
 
 def test_own_words_are_kept() -> None:
     assert own_words('Add "milk" to my list') == 'Add "milk" to my list'
+
+
+@pytest.mark.parametrize("text", ["- Add milk to my list", "1. add milk to my list", "Hello\n* add milk to my list"])
+def test_an_item_of_a_list_asks_as_a_sentence_does(text: str) -> None:
+    assert asked(text).wanted == {"create_task"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("move it to Friday", "update_event"),
+        ("cancel it", "delete_event"),
+        ("undo that", "forget_memory"),
+        ("tomorrow at 3", "update_task"),
+        ("no, at 6", "update_event"),
+        ("Cancel yoga", "delete_event"),
+        ("Set my preferred airline to Delta", "set_preference"),
+        ("my wife's name is Anna", "pin_memory"),
+        ("Don't forget that I'm vegetarian", "pin_memory"),
+        ("Move call John an hour later", "update_task"),
+    ],
+)
+def test_what_changes_something_may_change_it(text: str, kind: str) -> None:
+    assert kind in asked(text).kinds
 
 
 def test_any_event_may_be_changed_only_where_one_was_spoken_of() -> None:

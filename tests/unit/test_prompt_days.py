@@ -61,6 +61,10 @@ def event(title: str, start: str, **more: Any) -> SetCalendarEvent:
         ("hello", "chat", TODAY, 1),
         ("remind me tomorrow", "task", TODAY, 1),
         ("move my meeting", "calendar", TODAY, 7),
+        ("recap of last week", "summary", "2025-11-10", 7),
+        ("what did I do yesterday", "summary", "2025-11-18", 1),
+        ("when is my next meeting", "agenda", TODAY, 30),
+        ("what's coming up on Friday", "agenda", "2025-11-21", 1),
     ],
 )
 def test_the_days_are_those_that_the_words_name(words: str, intent: Intent, first: str, count: int) -> None:
@@ -73,6 +77,10 @@ def test_a_chat_knows_the_calendar_of_the_day_and_a_week_that_of_the_week() -> N
     assert f"# Calendar\n- Wednesday {TODAY} 15:00–16:00 Board (Room 4)\n" in today + "\n"
     assert "Lunch" not in today
     assert "- Friday 2025-11-21 12:00–13:00 Lunch" in system_of(built(state, "agenda", Days(TODAY, 7)))
+
+
+def test_an_agenda_with_nothing_on_it_says_so() -> None:
+    assert f"# Agenda of {TODAY}\nNothing." in system_of(built(lived(), "agenda", Days(TODAY, 1)))
 
 
 def test_text_of_a_calendar_cannot_leave_its_line() -> None:

@@ -95,6 +95,14 @@ async def test_a_plan_of_the_users_own_is_replaced_only_where_they_ask_for_a_new
         assert TOLD in await answered(world, "Plan my day again", model)
 
 
+async def test_a_plan_that_is_made_anew_and_is_the_same_is_told_again() -> None:
+    async with open_world() as world:
+        model = ScriptedModel(["never"], answers=[ANSWER, ANSWER])
+        first = await answered(world, "Plan my day", model)
+        assert await answered(world, "Replan my day", model) == first
+        assert len(await world.events(PlanSet)) == 1
+
+
 async def test_a_plan_with_nothing_in_it_is_none() -> None:
     async with open_world() as world:
         keys = await world.keyring.load(world.user_id)

@@ -8,7 +8,7 @@ It knows these tools, and calls those of them that the request offers, with the 
     find_flights     destination, origin, departure_text, return_text, passengers, cabin, stops_max
     update_task      title, due_text or new_title           delete_task   title       reopen_task   title
     pin_memory       type, key, value       forget_memory   key         add_note      text
-    set_preference   key, value
+    set_preference   key, value             set_plan        todos
 
 Of a message that asks for tools it makes the calls and says nothing but its label: whether they were done, the caller
 knows. It must not claim what it cannot know, and keeps nothing from call to call.
@@ -24,9 +24,10 @@ import msgspec
 
 from domain.ports import JsonAnswer, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
 from domain.values import Json, ModelUsage
-from workers.llm.offline_answers import NOT_UNDERSTOOD, answer_to, sections_of
-from workers.llm.offline_days import plan_json, titled
-from workers.llm.offline_intents import Wish, calls_for, wishes_of
+from workers.llm.offline_answers import NOT_UNDERSTOOD, REMIND_OF_WHAT, answer_to, sections_of
+from workers.llm.offline_days import plan_json, plan_wish, titled
+from workers.llm.offline_followups import wishes_in
+from workers.llm.offline_intents import Wish, calls_for
 from workers.llm.policy import failure
 from workers.llm.tokens import estimate_prompt_tokens, estimate_tokens
 from workers.understanding.flight_words import spoken
@@ -57,7 +58,7 @@ class OfflineModel:
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         prompt_tokens = self._prompt_tokens(request)
         message = _last_user_text(request)
-        wishes = wishes_of(_meant(request), _titles(request))
+        wishes = _wishes(request)
         calls = calls_for(wishes, request.tools)
         text = _text_for(wishes, calls, message, request)
         words, whole = _fitting(text, request.max_tokens)
@@ -104,13 +105,20 @@ def _meant(request: ModelRequest) -> str:
     return spoken(talk) if talk else ""
 
 
-def _titles(request: ModelRequest) -> list[str]:
-    """Of the open tasks, as the prompt has them: `call John (due tomorrow 17:00)`."""
-    return [titled(task) for task in sections_of(request.messages).get("tasks", ())]
+def _wishes(request: ModelRequest) -> list[Wish]:
+    said = [message.content for message in request.messages if message.role == "user"]
+    plan = plan_wish(" ".join(_last_user_text(request).split()), sections_of(request.messages))
+    return wishes_in([*said[:-1], _meant(request)], _titles(request)) if plan is None else [Wish(*plan)]
+
+
+def _titles(request: ModelRequest) -> list[str] | None:
+    """Of the open tasks, as the prompt has them: `call John (due tomorrow 17:00)`. None where it tells of no state."""
+    sections = sections_of(request.messages)
+    return [titled(task) for task in sections.get("tasks", ())] if "now" in sections else None
 
 
 def _json_for(request: ModelRequest, properties: Mapping[str, Json]) -> dict[str, Json]:
-    wishes = wishes_of(_meant(request), _titles(request))
+    wishes = _wishes(request)
     match properties:
         case {"priorities": _, "todos": _}:
             return plan_json(sections_of(request.messages), LABEL)
@@ -128,9 +136,11 @@ def _json_for(request: ModelRequest, properties: Mapping[str, Json]) -> dict[str
 
 
 def _text_for(wishes: Sequence[Wish], calls: Sequence[ToolCall], message: str, request: ModelRequest) -> str:
-    if not wishes:
+    wanted = asked(message).wanted
+    if not wishes or not (calls or wanted):
         # Who asks for something is told that it was not done, and no list that happens to have a word of theirs.
-        said = NOT_UNDERSTOOD if asked(message).wanted else answer_to(message, request.messages)
+        said = REMIND_OF_WHAT if wanted == {"create_task"} else NOT_UNDERSTOOD
+        said = said if wanted else answer_to(message, request.messages)
         return f"{said.replace(f' {LABEL}', '')} {LABEL}"
     return LABEL if len(calls) == len(wishes) else f"I understood what you want, but may not do all of it here. {LABEL}"
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from domain.ports import PromptMessage
+from workers.understanding.intents import asked, own_words
 
 COUNT_MAX = 5_000
 STORY_WORDS = 400
@@ -24,10 +25,15 @@ ABILITIES = (
     "find flights, show your agenda, plan your day and summarize your week."
 )
 
+REMIND_OF_WHAT = (
+    "I did not understand what to remind you of, so nothing was done. Please say it in one sentence, such as "
+    "“remind me tomorrow at 9 to call John”."
+)
 NOT_UNDERSTOOD = f"I did not understand what to do, so nothing was done. {ABILITIES}"
 
 _HEADING = re.compile(r"#{1,3}\s+(.+?)\s*#*\s*")
 _GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings|salut|hola)\b", re.IGNORECASE)
+_ABLE = re.compile(r"\b(?:what can you do|who are you|how can you help)\b", re.IGNORECASE)
 _GRATITUDE = re.compile(r"(?:thanks|thank you|thx|cheers)\b", re.IGNORECASE)
 _COUNT = re.compile(r"\bcount\s+(?:up\s+)?(?:from\s+(\d{1,4})\s+)?to\s+(\d{1,4})\b", re.IGNORECASE)
 _WORDS = re.compile(r"\b(\d{1,4})[\s-]+words?\b", re.IGNORECASE)
@@ -35,11 +41,14 @@ _STORY = re.compile(r"\b(?:story|essay|tale|lorem ipsum)\b", re.IGNORECASE)
 _SUMMARY = re.compile(r"\bsumm(?:ary|ari[sz]e)\b", re.IGNORECASE)
 _PLAN = re.compile(r"\bplan\b", re.IGNORECASE)
 _DAY = re.compile(r"\b(?:day|today|tomorrow|morning|week)\b", re.IGNORECASE)
-_AGENDA = re.compile(
-    r"\bagenda\b|\bschedule\b|\b(?:my|open|any|have|the)\s+(?:tasks|to-?dos?|reminders)\b|\bto-?do\s+list\b|\btask\s+list\b"
-    r"|\bdue\b.{0,20}\b(?:today|tomorrow|week)\b|\bwhat\s+do\s+i\s+have\b|\bcalendar\b",
+_TASKS = re.compile(r"\b(?:tasks?|to-?dos?|reminders?|my list)\b", re.IGNORECASE)
+_ON_DAYS = re.compile(
+    r"\b(?:agenda|due|overdue|today|tonight|tomorrow|week(?:end)?|month|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b",
     re.IGNORECASE,
 )
+_NEXT_EVENT = re.compile(r"\bnext (?:meeting|appointment|event)\b", re.IGNORECASE)
+_EVENT_LINE = re.compile(r"[A-Z][a-z]+day (?P<start>\d{4}-\d\d-\d\d \d\d:\d\d)–")
+_NOW = re.compile(r"[A-Z][a-z]+day (?P<now>\d{4}-\d\d-\d\d \d\d:\d\d) \(")
 _MY = re.compile(r"\b(?:what|who|where|when)(?:['’]s|\s+is|\s+are|\s+was)\s+my\s+([^?!.]{1,100})", re.IGNORECASE)
 _ATTACHED = re.compile(
     r"\b(?:this|these|that|it|notes?|attach\w*|documents?|texts?|files?|above|below|notiz\w*|dokument\w*)\b",
@@ -49,7 +58,36 @@ _WEEK = re.compile(r"\bweek\b", re.IGNORECASE)
 _ASKS = re.compile(r"(?:what|which|who|whose|where|when|how)\b.*\?$", re.IGNORECASE | re.DOTALL)
 _QUESTION_WORDS = frozenset({"what", "which", "who", "whose", "where", "when", "how"})
 _LITTLE_WORDS = frozenset({"is", "are", "was", "do", "does", "did", "the", "a", "an", "s", "of", "for", "to"})
-_EMPTY = _QUESTION_WORDS | _LITTLE_WORDS | {"in", "at", "my", "mine", "i", "me", "you", "and", "again", "please"}
+_EMPTY = (
+    _QUESTION_WORDS
+    | _LITTLE_WORDS
+    | {
+        "in",
+        "at",
+        "on",
+        "am",
+        "my",
+        "mine",
+        "i",
+        "me",
+        "you",
+        "and",
+        "again",
+        "please",
+        "have",
+        "has",
+        "there",
+        "any",
+        "like",
+        "prefer",
+    }
+)
+# What any entry of an agenda may be called: they tell none from another.
+_ANY_ENTRY = frozenset(
+    {"agenda", "calendar", "schedule", "meeting", "meetings", "appointment", "appointments", "event", "events", "next"}
+)
+_PREFERENCES = re.compile(r"\b(?:preferences|settings|time ?zone|work(?:ing)? ?hours)\b", re.IGNORECASE)
+_WHEN = re.compile(r"\b(?:when|what time|where|wann)\b", re.IGNORECASE)
 _KNOWN = re.compile(r"\bwhat\s+do\s+you\s+(?:know|remember)\b|\bmy\s+memories\b", re.IGNORECASE)
 
 _STORY_SENTENCES = (
@@ -64,7 +102,10 @@ _STORY_SENTENCES = (
 
 
 def answer_to(text: str, messages: Sequence[PromptMessage]) -> str:
-    """The answer to the last message, without the label that the model puts after it."""
+    """The answer to the last message, without the label that the model puts after it. What it pastes asks nothing."""
+    own = own_words(text)
+    is_pasting = own != text.replace("’", "'")
+    text = own
     sections = sections_of(messages)
     if match := _COUNT.search(text):
         return _count(int(match.group(1) or 1), int(match.group(2)))
@@ -75,14 +116,17 @@ def answer_to(text: str, messages: Sequence[PromptMessage]) -> str:
     notes = _notes(messages)
     if notes and _ATTACHED.search(text):
         return _beginnings(notes)
-    if _SUMMARY.search(text):
+    intent = asked(text).intent
+    if intent == "summary" or (_SUMMARY.search(text) and not is_pasting):
         return _summary(sections, messages)
-    if _PLAN.search(text) and _DAY.search(text):
+    if intent == "plan" or (_PLAN.search(text) and _DAY.search(text)):
         return _plan(sections, is_week=_WEEK.search(text) is not None)
-    if _AGENDA.search(text):
-        return _agenda(sections)
+    if intent == "agenda":
+        return _agenda(text, sections, messages)
     if (match := _MY.search(text)) and (found := _memories_about(match.group(1), sections)):
         return "You told me:\n" + _lines(found)
+    if _PREFERENCES.search(text) and (set_up := _section(sections, "preferences")):
+        return "Your preferences:\n" + _lines(set_up)
     if _KNOWN.search(text):
         memories = _memories(sections)
         return "You told me:\n" + _lines(memories) if memories else "You have not asked me to remember anything yet."
@@ -92,6 +136,8 @@ def answer_to(text: str, messages: Sequence[PromptMessage]) -> str:
         return _beginnings(notes)
     if _GREETING.match(text.strip()):
         return f"Hello! {ABILITIES}"
+    if _ABLE.search(text):
+        return ABILITIES
     if _GRATITUDE.match(text.strip()):
         return "You are welcome."
     return f"I cannot talk about that without a real model. {ABILITIES}"
@@ -127,13 +173,20 @@ def _section(sections: Mapping[str, list[str]], *words: str) -> list[str]:
     return [item for heading, items in sections.items() if any(word in heading for word in words) for item in items]
 
 
-def _agenda(sections: Mapping[str, list[str]]) -> str:
+def _agenda(text: str, sections: Mapping[str, list[str]], messages: Sequence[PromptMessage]) -> str:
+    """Tasks where it asks for these, the entries that it names, or all of the days that the prompt has."""
+    events, tasks = _section(sections, "calendar", "event"), _section(sections, "task")
+    if _TASKS.search(text) and not _ON_DAYS.search(text):
+        return "Open tasks:\n" + _lines(tasks) if tasks else "You have no open tasks."
     agenda = _section(sections, "agenda")
+    if named := _entries_named(text, agenda, messages):
+        return "In your calendar and tasks:\n" + _lines(named)
     if agenda:
         return f"{_agenda_title(sections)}:\n{_lines(agenda)}"
     if any(heading.startswith("agenda") for heading in sections):
-        return f"{_agenda_title(sections)}: nothing."
-    events, tasks = _section(sections, "calendar", "event"), _section(sections, "task")
+        return "\n\n".join(
+            [f"{_agenda_title(sections)}: nothing.", *(["Open tasks:\n" + _lines(tasks)] if tasks else [])]
+        )
     if not events and not tasks:
         return "There is nothing on your agenda: no events and no open tasks."
     parts = []
@@ -142,6 +195,18 @@ def _agenda(sections: Mapping[str, list[str]]) -> str:
     if tasks:
         parts.append("Open tasks:\n" + _lines(tasks))
     return "\n\n".join(parts)
+
+
+def _entries_named(text: str, agenda: Sequence[str], messages: Sequence[PromptMessage]) -> list[str]:
+    """The entries that a question such as "when is my dentist appointment" is about; none where it names none."""
+    if _NEXT_EVENT.search(text):
+        now = next(
+            (match["now"] for heading, lines in _headed(messages) for match in map(_NOW.match, lines) if match), ""
+        )
+        starts = ((entry, _EVENT_LINE.match(entry)) for entry in agenda)
+        return [entry for entry, match in starts if match is not None and match["start"] >= now][:1]
+    wanted = {word for word in _content(text) if word not in _ANY_ENTRY} if _WHEN.search(text) else None
+    return [entry for entry in agenda if wanted and wanted <= set(_all_words(entry.casefold()))]
 
 
 def _agenda_title(sections: Mapping[str, list[str]]) -> str:

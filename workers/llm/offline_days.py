@@ -10,9 +10,14 @@ from collections.abc import Mapping, Sequence
 
 from domain import limits
 from domain.values import Json
-from workers.understanding.time_words import WHEN, pattern, split_times
+from workers.llm.offline_words import POLITE, Said, title_of, unquote
+from workers.understanding.time_words import MOVED_BY, WHEN, pattern, split_times
 
 PRIORITIES, TODOS = 3, 5
+
+_MY_PLAN = r"(?:my |the |today's )(?:day )?plan(?: (?:for|of) (?:today|the day))?"
+_PLAN_ADD = pattern(rf"{POLITE}(?:add|put) (?P<what>\S.*?) (?:to|on|in|into) {_MY_PLAN}[.!]?")
+_PLAN_DROP = pattern(rf"{POLITE}(?:remove|delete|drop|take|cross) (?P<what>\S.*?) (?:from|off|out of) {_MY_PLAN}[.!]?")
 
 _CALENDAR = r"(?:my |the )?(?:calendar|kalender|schedule|agenda)"
 _ADD = pattern(rf"(?:add|put|enter|write) (?P<what>\S.*?) (?:to|in|into|on|onto) {_CALENDAR}(?P<more>.*)")
@@ -24,10 +29,21 @@ _SCHEDULE = pattern(
     rf"(?:{_NEW} (?P<sure>(?:[^\s,:]+ ){{0,4}}?{_SURE}\b.*)"
     rf"|{_NEW} (?P<likely>(?:(?:an?|the|my) )?{_LIKELY}\b.*)|schedule (?P<any>\S.*))"
 )
-_ORDER = pattern(r"schedule (?:an?|my|another) ")
+# What is told of as an event, with its hour, is to be kept: "I have a dentist appointment on Friday at 3". A story is
+# not.
+_TOLD = pattern(
+    r"(?!.*\b(?:was|were|is|are|had|has|notes|went|got|gets)\b)(?:(?:i have|i've got|we have|there's|there is) "
+    rf"(?P<sure>(?:an? |my |our )?(?:[^\s,:]+ ){{0,3}}?(?:{_SURE}|{_LIKELY})\b.*)"
+    rf"|(?P<likely>(?:(?:an?|the|my) )?(?:{_SURE}|{_LIKELY}) \S.*)"
+    r"|(?:i'm |i am |we're |we are )?(?P<meet>meet(?:ing)? (?!me\b)\S.*))"
+)
+_LASTING = pattern(
+    r"(?:an? )?(?P<amount>(?:\d{1,3}|one|two|three|half an)[ -](?:minute|min|hour|hr)s?)[ -](?:long )?(?P<rest>\S.*)"
+)
+_ALL_DAY = re.compile(r",? ?\ball[- ]day\b:? ?", re.IGNORECASE)
 _EVENT_WORD = pattern(
     r"(?:an? |the |my )?(?:new )?(?:calendar )?(?:event|entry)(?: ?:|(?: (?:called|named|titled|for))?(?= )) ?"
-    r"|(?:an? |the |my )?(?:new )?(?:appointment|meeting) ?: ?"
+    r"|(?:an? |the |my )?(?:new )?(?:appointment|meeting)(?: ?: ?| (?:called|named|titled) )"
 )
 _ARTICLE = re.compile(r"(?:an?|the) ", re.IGNORECASE)
 _CLOCK_LEFT = re.compile(
@@ -38,16 +54,21 @@ _LIST = re.compile(r"\b(?:to|on|onto) (?:my|the) (?:[\w-]+ )?list\b", re.IGNOREC
 _CLOCK = r"\d{1,2}(?:[:.]\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o'clock)"
 _EVENT = rf"(?:{_CLOCK}|\b(?:meeting|appointment|event|lunch|dinner|breakfast|stand-?up|call with)\b)"
 _MOVE = pattern(
-    r"(?:move|reschedule|postpone|push|shift|delay|change) (?:my |the )?(?P<what>.*?) (?:to|until|till|for) "
-    rf"(?P<when>{WHEN}|\d{{1,2}}(?:[:.]\d\d)?)[.!]?"
+    r"(?:move|reschedule|postpone|push|shift|delay|change)(?: back)? (?:my |the )?(?P<what>.*?)(?: back)? "
+    rf"(?:(?:to|until|till|for) (?P<when>{WHEN}|\d{{1,2}}(?:[:.]\d\d)?)"
+    rf"|(?P<by>{MOVED_BY}))[.!]?"
 )
 _CANCEL = pattern(r"(?:cancel|delete|remove|drop|call off) (?:my |the )?(?P<what>.*?)(?: from my calendar)?[.!]?")
+_ORDER = pattern(r"schedule ")
+_SAME_TIME = re.compile(r" at the same (?:time|hour)\b", re.IGNORECASE)
+_HAS_HOUR = re.compile(r"\d|noon|midday|\bat\b", re.IGNORECASE)
 _SPOKEN_OF = pattern(rf".*{_EVENT}.*")
 _TASK = re.compile(r"\b(?:tasks?|to-?dos?|reminders?)\b", re.IGNORECASE)
 
 
-def event_wish(sentence: str) -> tuple[str, dict[str, str]] | None:
+def event_wish(sentence: str) -> Said | None:
     """The calendar's tool that a sentence asks for, with its arguments."""
+    sentence = _SAME_TIME.sub("", sentence)  # which a day alone keeps anyway
     if _TASK.search(sentence):
         return None
     if (match := _ADD.fullmatch(sentence)) is not None:
@@ -57,19 +78,24 @@ def event_wish(sentence: str) -> tuple[str, dict[str, str]] | None:
         if (wish := _create(what, is_sure=bool(match["sure"] or _ORDER.match(sentence)))) is not None:
             return wish
     if (match := _MOVE.fullmatch(sentence)) is not None and _SPOKEN_OF.fullmatch(match["what"]):
-        return "update_event", {"event": _tidy(match["what"]), "start_text": _tidy(match["when"])}
+        return "update_event", {"event": _tidy(match["what"]), "start_text": _tidy(match["when"] or match["by"])}
     if (match := _CANCEL.fullmatch(sentence)) is not None and _SPOKEN_OF.fullmatch(match["what"]):
         return "delete_event", {"event": _tidy(match["what"])}
+    if not sentence.endswith("?") and (match := _TOLD.fullmatch(sentence)) is not None:
+        wish = _create(match["sure"] or match["likely"] or match["meet"], is_sure=False)
+        return wish if wish is not None and _HAS_HOUR.search(wish[1]["start_text"]) else None
     return None
 
 
-def _create(what: str, *, is_sure: bool) -> tuple[str, dict[str, str]] | None:
+def _create(what: str, *, is_sure: bool) -> Said | None:
     """`is_sure`: it is an event, also where nobody said when. Where a time is left in the title, it was not understood,
     and there is no wish: a wrong entry is worse than none."""
-    title, start, end = split_times(what)
+    lasting = _LASTING.fullmatch(what)
+    title, start, end = split_times(_ALL_DAY.sub(" ", what if lasting is None else lasting["rest"]).strip())
+    end = end if lasting is None else f"for {lasting['amount'].replace('-', ' ')}"
     # What is only called an event has that for its name.
     title = _tidy(_EVENT_WORD.sub("", title, count=1)) or _tidy(title)
-    title = _tidy(_ARTICLE.sub("", title, count=1)) if _ARTICLE.match(title) else title
+    title = unquote(_tidy(_ARTICLE.sub("", title, count=1)) if _ARTICLE.match(title) else title)
     if not title or not (start or is_sure) or _CLOCK_LEFT.search(title):
         return None
     said = {"title": title[: limits.TITLE_CHARACTERS_MAX].strip(), "start_text": _tidy(start), "end_text": _tidy(end)}
@@ -85,6 +111,22 @@ def titled(task: str) -> str:
     return re.sub(r" \([^()]*\)$", "", task)
 
 
+def plan_wish(sentence: str, sections: Mapping[str, Sequence[str]]) -> Said | None:
+    """A to-do more or less on the plan of the day, as the whole list that it leaves."""
+    plan = next((items for heading, items in sections.items() if heading.startswith("plan of ")), ())
+    todos = [item.removeprefix("to-do: ") for item in plan if item.startswith("to-do: ")]
+    if (match := _PLAN_ADD.fullmatch(sentence)) is not None:
+        todos = list(dict.fromkeys([*todos, title_of(match["what"])]))
+    elif (match := _PLAN_DROP.fullmatch(sentence)) is not None:
+        left = [todo for todo in todos if todo.casefold() != title_of(match["what"]).casefold()]
+        if len(left) == len(todos):
+            return None
+        todos = left
+    else:
+        return None
+    return "set_plan", {"todos": "\n".join(todos)}
+
+
 def plan_json(sections: Mapping[str, Sequence[str]], label: str) -> dict[str, Json]:
     """Three priorities, five to-dos and a note, from the open tasks as they stand and the day's events."""
     tasks = list(sections.get("tasks", ()))
@@ -92,9 +134,7 @@ def plan_json(sections: Mapping[str, Sequence[str]], label: str) -> dict[str, Js
     urgent = [title for title, task in zip(titles, tasks, strict=True) if "high priority" in task]
     ordered = list(dict.fromkeys([*urgent, *titles]))
     events = sections.get("calendar", ())
-    held = (
-        f"{len(events)} appointment{'' if len(events) == 1 else 's'} today" if events else "A day without appointments"
-    )
+    held = f"{len(events)} appointment{'' if len(events) == 1 else 's'}" if events else "A day without appointments"
     return {
         "priorities": ordered[:PRIORITIES],
         "todos": ordered[PRIORITIES : PRIORITIES + TODOS],

@@ -7,8 +7,9 @@ must not look at anything but the message.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 
@@ -16,13 +17,15 @@ from domain import limits
 from domain.ports import ToolCall, ToolSpec
 from workers.llm.offline_days import event_wish
 from workers.llm.offline_german import german_reminder
+from workers.llm.offline_memories import memory_wish
+from workers.llm.offline_preferences import preference_wish
+from workers.llm.offline_words import NO_NAME, POLITE, POLITENESS, content_words, squeeze, title_of
 from workers.understanding.flight_words import flight_arguments
-from workers.understanding.intents import NOTE_ORDER, wants_action
-from workers.understanding.time_words import WHEN, Pattern, pattern, split_leading_when, split_when
+from workers.understanding.intents import NOTE_ORDER, own_words, wants_action
+from workers.understanding.time_words import MOVED_BY, WHEN, Pattern, pattern, split_leading_when, split_when
 
 WISHES_MAX = limits.ACTIONS_PER_MESSAGE_MAX
 _THANKS_CHARACTERS_MAX = 60
-SUMMARY_HOUR, NOON = 8, 12
 _BLANKS = re.compile(r"[^\S\n]+")
 
 
@@ -35,44 +38,125 @@ class Wish:
 
 
 _THANKS = pattern(r"[\s,.!]*(?:\b(?:thanks|thank you|thx|please|cheers)\b[\s,.!]*)+$")
-_SENTENCE_ENDS = re.compile(r"\n+|(?:(?<=[a-z]{3}[.!?])|(?<=\d[.!?])|(?<=[ap]m[.!?]))\s+(?=[A-Z])")
-_QUOTES = "\"'“”‘’«»`"
+_SENTENCE_ENDS = re.compile(r"\n+|(?<=[.!?])\s+(?=[A-Z])")
+_ENDS_A_SENTENCE = re.compile(r"(?:[a-z]{3}|\d|[ap]m)[.!?]$")
+_ITEM = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s+")
+_CLAUSE_ENDS = re.compile(
+    r"(?:,\s*)?\s(?:and|then|und)\s+(?:also\s+|then\s+|please\s+)*|,\s+(?=(?:add|put|remind|schedule)\b)", re.IGNORECASE
+)
+_REQUEST = pattern(r"[\w\s,!]{0,40}?\b(?:can|could|would|will) you ")
 _QUESTION_WORD = pattern(r"(?:what|who|whom|whose|when|where|why|how|which|whether|if)\b")
 
 
-def wishes_of(message: str, tasks: Collection[str] = ()) -> list[Wish]:
-    """At most `WISHES_MAX`, in the order in which they were said. `tasks` are the titles of the open ones: "delete X"
-    asks for something where X is one of them."""
+def wishes_of(message: str, tasks: Collection[str] | None = None) -> list[Wish]:
+    """At most `WISHES_MAX`, in the order in which they were said. What is pasted asks for nothing, but may be a note.
+
+    `tasks` are the titles of the open ones, where they are known: "delete X" asks for something where X is one of them,
+    and what is moved and is none of them is an event.
+    """
     text = _BLANKS.sub(" ", message)
+    if not any(_NOTE.fullmatch(text[start:end].strip()) for start, end, _ in _sentences(text)):
+        own = own_words(text)
+        text = text if own == text.replace("’", "'") else own
     wishes: list[Wish] = []
-    place = before = 0
-    is_noting = False
-    for end, following in [
-        *((gap.start(), gap.end()) for gap in _SENTENCE_ENDS.finditer(text)),
-        (len(text), len(text)),
-    ]:
-        sentence = text[place:end].strip()
+    before = 0
+    is_noting = is_listing = False
+    for start, end, following in _sentences(text):
+        sentence = text[start:end].strip()
+        item = _ITEM.match(sentence)
+        sentence = sentence if item is None else sentence[item.end() :]
         note = _NOTE.fullmatch(sentence)
         if note is not None and not note["text"]:
             # What begins on a line of its own is the note, all of it.
             return [*wishes, *_noted(text[following:])][:WISHES_MAX]
-        bare = _without_thanks(sentence)
+        bare = _bare(sentence)
         found = _noted(note["text"]) if note is not None else _wishes_of(bare, tasks)
+        if is_listing and item is not None and not found:
+            found = _tasks(bare)
         if is_noting and not found and bare:
             found = _noted(wishes.pop().arguments["text"] + text[before:end])  # a note goes on until something is asked
         wishes += found
         is_noting = bool(wishes) and wishes[-1].tool == "add_note"
-        place, before = following, end
+        is_listing = _LIST_BEGINS.fullmatch(bare) is not None or (is_listing and item is not None)
+        before = end
     return wishes[:WISHES_MAX]
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int, int]]:
+    """Where each begins, where it ends, and where the next one begins. A full stop ends one where it stands behind a
+    whole word, or where something is asked for behind it."""
+    start = looked_at = 0
+    for gap in _SENTENCE_ENDS.finditer(text):
+        is_end = "\n" in gap[0] or _ENDS_A_SENTENCE.search(text[max(0, gap.start() - 4) : gap.start()]) is not None
+        if not is_end and looked_at < _ENDS_LOOKED_AT_MAX:
+            looked_at += 1
+            is_end = bool(wants_action(text[gap.end() : gap.end() + _AHEAD]))
+        if is_end:
+            yield start, gap.start(), gap.end()
+            start = gap.end()
+    yield start, len(text), len(text)
 
 
 def _noted(text: str) -> list[Wish]:
     return [Wish("add_note", {"text": text.strip()})] if text.strip() else []
 
 
-def _wishes_of(sentence: str, tasks: Collection[str]) -> list[Wish]:
-    wish = _wish_of(sentence) or _dropped(sentence, tasks)
+def _tasks(text: str) -> list[Wish]:
+    wish = _task(text)
     return [] if wish is None else [wish]
+
+
+def _wishes_of(sentence: str, tasks: Collection[str] | None) -> list[Wish]:
+    """Those of its clauses, where each of them asks for something by itself; else that of the sentence."""
+    for gap in islice(_CLAUSE_ENDS.finditer(sentence), _ENDS_LOOKED_AT_MAX):
+        first, rest = sentence[: gap.start()], sentence[gap.end() :]
+        if _REMIND_ME.match(first) and _TO.match(rest):
+            rest = f"remind me {rest}"  # "… to call Sarah today and to buy flowers tomorrow"
+        wish = _whole_wish(first, tasks) if wants_action(rest[:_AHEAD]) else None
+        # "Remind me to pack and cancel the hotel" is one reminder; one that has its time is over.
+        if wish is not None and (wish.tool != "create_task" or "due_text" in wish.arguments or _REMIND_ME.match(rest)):
+            return [wish, *_wishes_of(rest, tasks)]
+    whole = _whole_wish(sentence, tasks)
+    return [] if whole is None else _each_of(whole, tasks)
+
+
+def _whole_wish(sentence: str, tasks: Collection[str] | None) -> Wish | None:
+    wish = _wish_of(sentence)
+    if wish is not None and wish.tool == "update_task" and _is_no_task(wish.arguments["title"], tasks):
+        # What is no task is an event: "move the dentist to Monday".
+        changed = {"title": "event", "due_text": "start_text", "new_title": "new_title"}
+        if wish.arguments.keys() <= changed.keys():
+            return Wish("update_event", {changed[name]: text for name, text in wish.arguments.items()})
+    return wish or _dropped(sentence, tasks)
+
+
+def _is_no_task(title: str, tasks: Collection[str] | None) -> bool:
+    """Whether it fits none of the open ones; who does not know them cannot say."""
+    wanted = set(content_words(title))
+    known = [set(content_words(each)) for each in tasks or ()]
+    return tasks is not None and not any(wanted <= each or wanted >= each for each in known)
+
+
+def _each_of(wish: Wish, tasks: Collection[str] | None) -> list[Wish]:
+    """ "Mark milk and bread as done": one wish for each, where each is a task."""
+    titles = _AND.split(wish.arguments.get("title", ""))
+    if wish.tool not in ("complete_task", "delete_task") or len(titles) > WISHES_MAX:
+        return [wish]
+    named = [known for title in titles for known in tasks or () if content_words(known) == content_words(title)]
+    return [Wish(wish.tool, {"title": known}) for known in named] if len(named) == len(titles) > 1 else [wish]
+
+
+_AND = re.compile(r",? and |, ", re.IGNORECASE)
+_TO = pattern(r"(?:to|about|of) ")
+_REMIND_ME = pattern(rf"{POLITE}remind (?:me|us)\b")
+_LIST_BEGINS = pattern(
+    rf"{POLITE}(?:(?:add|create|make|put) )?(?:(?:these|the following|my|some|new) )*"
+    r"(?:things to do|to-?dos?|tasks?|reminders?)"
+    r"(?: (?:to|on) (?:my|the) (?:[\w-]+ )?list)?(?: for me)? ?:"
+)
+_AHEAD = 200  # characters of what follows, looked at for what it asks
+_ENDS_LOOKED_AT_MAX = 50  # full stops and clauses that may or may not end something
+_TIME_CHARACTERS_MAX = 60  # of a title that may be nothing but a time
 
 
 def calls_for(wishes: Sequence[Wish], tools: Sequence[ToolSpec]) -> list[ToolCall]:
@@ -88,20 +172,22 @@ def calls_for(wishes: Sequence[Wish], tools: Sequence[ToolSpec]) -> list[ToolCal
     return calls
 
 
-def _without_thanks(sentence: str) -> str:
+def _bare(sentence: str) -> str:
+    """Without thanks, and without the question mark of "could you …?"."""
     match = _THANKS.search(sentence, max(0, len(sentence) - _THANKS_CHARACTERS_MAX))
-    return sentence[: match.start()] if match else sentence
+    bare = sentence[: match.start()] if match else sentence
+    return bare.rstrip("?! ") if _REQUEST.match(bare) else bare
 
 
 def _wish_of(sentence: str) -> Wish | None:
     asks = wants_action(sentence)
-    bare = _POLITENESS.sub("", sentence, count=1)
+    bare = POLITENESS.sub("", sentence, count=1)
     if "select_flight" in asks:
-        return Wish("select_flight", {"which": _squeeze(bare).rstrip(".!?")})
+        return Wish("select_flight", {"which": squeeze(bare).rstrip(".!?")})
     if "find_flights" in asks:
         return Wish("find_flights", flight_arguments(sentence))
-    if (event := event_wish(bare)) is not None:
-        return Wish(*event)
+    if (said := event_wish(bare) or preference_wish(sentence)) is not None:
+        return Wish(*said)
     if (german := german_reminder(bare)) is not None:
         return _task(german[0], german[1])
     for rule, make in _RULES:
@@ -110,6 +196,14 @@ def _wish_of(sentence: str) -> Wish | None:
             wish = make(match)
             if wish is not None:
                 return wish
+    if (said := memory_wish(sentence)) is not None:
+        return Wish(*said)
+    if (
+        (match := _DUTY.fullmatch(sentence)) is not None
+        and (wish := _task(match["what"]))
+        and "due_text" in wish.arguments
+    ):
+        return wish
     when, rest = split_leading_when(sentence)
     if when and (wish := _wish_of(rest)) and wish.tool == "create_task":
         return _task(wish.arguments["title"], when, wish.arguments.get("due_text", ""))
@@ -120,20 +214,41 @@ def _remind(match: re.Match[str]) -> Wish | None:
     what = match.group("what")
     if _QUESTION_WORD.match(what):
         return None  # "Remind me what I said about …" asks a question.
+    if not match.group("when") and (other := _WHEN_UNKNOWN.fullmatch(what)) is not None:
+        return _task(other["what"], other["when"])  # "on Christmas": who reads it says what it is
     return _task(what, match.group("when") or "")
 
 
 def _add(match: re.Match[str]) -> Wish | None:
-    return _task(match.group("what"))
+    return _task(match.group("what"), match.groupdict().get("when") or "")
 
 
 def _task(what: str, *whens: str) -> Wish | None:
+    what, priority = _without_priority(what.rstrip(" :"))
     title, when = split_when(what)
-    title = _title(title)
-    if not title:
-        return None
-    due = " ".join(_squeeze(part) for part in (*whens, when) if part)
-    return Wish("create_task", {"title": title, "due_text": due} if due else {"title": title})
+    title = title_of(_DUE.sub("", title) if when else title)
+    if not title or (len(title) <= _TIME_CHARACTERS_MAX and _ONLY_TIME.fullmatch(title)):
+        return None  # Nobody knows of what "remind me tomorrow" is to remind.
+    due = " ".join(squeeze(part) for part in (*whens, when) if part)
+    said = {"title": title, "due_text": due, "priority": priority}
+    return Wish("create_task", {name: text for name, text in said.items() if text})
+
+
+def _without_priority(what: str) -> tuple[str, str]:
+    """What is to be done, and how urgent that is ("" where nothing was said)."""
+    match = _PRIORITY_SAID.search(what)
+    if match is None:
+        return what, ""
+    return what[: match.start()], _priority(match["level"])
+
+
+def _priority(level: str) -> str:
+    return "high" if level.casefold() in ("high", "top", "highest", "urgent") else level.casefold()
+
+
+def _urgent(match: re.Match[str]) -> Wish | None:
+    wish = _about_task("update_task", match.group("what"))
+    return wish and Wish(wish.tool, {**wish.arguments, "priority": _priority(match.group("level"))})
 
 
 def _complete(match: re.Match[str]) -> Wish | None:
@@ -150,214 +265,109 @@ def _reopen(match: re.Match[str]) -> Wish | None:
 
 def _about_task(tool: str, what: str) -> Wish | None:
     """None where it is said of no task in particular: what is meant by "all" is not guessed."""
-    title = _title(what)
-    return Wish(tool, {"title": title}) if title and not _NO_NAME.fullmatch(title) else None
+    title = title_of(what)
+    return Wish(tool, {"title": title}) if title and not NO_NAME.fullmatch(title) else None
 
 
-def _dropped(sentence: str, tasks: Collection[str]) -> Wish | None:
-    """ "Delete water plants", where that is a task, whatever its articles."""
+def _dropped(sentence: str, tasks: Collection[str] | None) -> Wish | None:
+    """ "Delete water plants", where that is a task, whatever its articles. What else is cancelled is an event."""
     match = _BARE_DROP.fullmatch(sentence)
     if match is None:
         return None
-    wanted = _words(match.group("what"))
-    named = [title for title in tasks if wanted and _words(title) == wanted]
-    return Wish("delete_task", {"title": named[0]}) if named else None
-
-
-def _words(text: str) -> list[str]:
-    return [word for word in re.findall(r"\w+", text.casefold()) if word not in ("the", "a", "an", "my", "to")]
+    title = title_of(match["what"])
+    wanted = content_words(title)
+    named = [known for known in tasks or () if wanted and content_words(known) == wanted]
+    if named:
+        return Wish("delete_task", {"title": named[0]})
+    is_event = match["cancel"] is not None and tasks is not None and not NO_NAME.fullmatch(title)
+    return Wish("delete_event", {"event": title}) if is_event else None
 
 
 def _move(match: re.Match[str]) -> Wish | None:
-    title, when = _title(match.group("what")), _squeeze(match.group("when"))
+    title, when = title_of(match.group("what")), squeeze(match.group("when"))
     return Wish("update_task", {"title": title, "due_text": when}) if title else None
 
 
 def _rename(match: re.Match[str]) -> Wish | None:
-    title, new = _title(match.group("what")), _title(match.group("new"))
+    title, new = title_of(match.group("what")), title_of(match.group("new"))
     if not title or not new:
         return None
     return Wish("update_task", {"title": title, "new_title": new})
 
 
-def _remember(match: re.Match[str]) -> Wish | None:
-    fact = match.group("fact").strip().rstrip(".!").strip()
-    kind, key, value = _fact(fact)
-    if not key or not value:
-        return None
-    return Wish("pin_memory", {"type": kind, "key": key, "value": value})
-
-
-def _fact(fact: str) -> tuple[str, str, str]:
-    """Its kind, key and value. What is forgotten is named as it was remembered."""
-    kind, key, value = "fact", " ".join(fact.split()[:6]), fact
-    if (known := _IS.fullmatch(fact)) or (known := _SITUATION.fullmatch(fact)):
-        key, value = known.group("key"), known.group("value")
-    elif taste := _TASTE.fullmatch(fact):
-        kind, key = "preference", taste.group("key")
-    if _FAVOURITE.search(key):
-        kind = "preference"
-    key = _unquote(key.strip())[: limits.MEMORY_KEY_CHARACTERS_MAX].strip()
-    return kind, key, _unquote(value.strip())[: limits.MEMORY_VALUE_CHARACTERS_MAX].strip()
-
-
-def _forget(match: re.Match[str]) -> Wish | None:
-    said = match.group("fact").strip(_QUOTES + " .!?")
-    if _NO_NAME.fullmatch(said):
-        return None
-    key = _fact(said)[1] if match.group("that") or _IS.fullmatch(said) else _MINE.sub("", said)
-    key = key[: limits.MEMORY_KEY_CHARACTERS_MAX].strip()
-    return Wish("forget_memory", {"key": key}) if key else None
-
-
-def _timezone(match: re.Match[str]) -> Wish:
-    return _preference("timezone", match.group("value"))
-
-
-def _work_hours(match: re.Match[str]) -> Wish:
-    return _preference("workHours", match.group("value"))
-
-
-def _preference(key: str, value: str) -> Wish:
-    return Wish("set_preference", {"key": key, "value": value.strip(_QUOTES + " .!")})
-
-
-def _switch(match: re.Match[str]) -> Wish:
-    """What it is switched to: on or off, of reminders, of the daily summary, or of both."""
-    is_on = (match.group("on") or match.group("later") or match.group("able")).casefold() in ("on", "enable")
-    what = (match.group("what") or match.group("which") or match.group("named")).casefold()
-    if what.startswith("daily"):
-        return _notify(f"{SUMMARY_HOUR:02d}:00" if is_on else None)
-    changes: dict[str, str | None] = {"reminders": "message" if is_on else "none"}
-    if what.startswith("notif") and not is_on:
-        changes["dailySummary"] = None
-    return _preference("notifications", msgspec.json.encode(changes).decode())
-
-
-def _daily_summary(match: re.Match[str]) -> Wish | None:
-    """An hour without a half of the day is the morning's: that is when a day begins."""
-    hour, minute = int(match.group("hour") or SUMMARY_HOUR), match.group("minute") or "00"
-    if (match.group("half") or "").startswith("p") and hour < NOON:
-        hour += NOON
-    return _notify(f"{hour:02d}:{minute}") if hour < 2 * NOON else None
-
-
-def _no_summary(match: re.Match[str]) -> Wish:
-    return _notify(None)
-
-
-def _notify(hour: str | None) -> Wish:
-    value = msgspec.json.encode({"dailySummary": hour}).decode()
-    return Wish("set_preference", {"key": "notifications", "value": value})
-
-
-def _title(text: str) -> str:
-    """One line, without quotes and full stops around it."""
-    return _unquote(_unquote(_squeeze(text)).rstrip(".!;, "))[: limits.TITLE_CHARACTERS_MAX].strip()
-
-
-def _unquote(text: str) -> str:
-    """Quotes are taken off in pairs: `fix the "door"` keeps its own."""
-    while len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES and not set(text[1:-1]) & set(_QUOTES):
-        text = text[1:-1].strip()
-    return text
-
-
-def _squeeze(text: str) -> str:
-    return " ".join(text.split())
-
-
-_IS = pattern(r"(?:my |the )?(?P<key>\S.{0,120}?)(?: (?:is|are|=)|:) (?P<value>\S.*)")
-_SITUATION = pattern(r"i (?P<key>live in|live at|work at|work for|work as|was born in|was born on) (?P<value>\S.*)")
-_TASTE = pattern(
-    r"i (?:really |always |never |usually )?(?:like|love|prefer|enjoy|hate|dislike|avoid|don't like) (?P<key>\S.*)"
-)
-_MINE = pattern(r"(?:my|the) ")
-_NO_NAME = pattern(
-    r"(?:my|the|this|that|it|them|these|those|all|every|each|any|everything|anything|one|first|last|new|old|done"
-    r"|completed|(?:all|every|each|any) .*)"
-)
-_FAVOURITE = pattern(r"favou?rite|preferred|preference")
-
-_POLITE = (
-    r"(?:(?:hey|hi|hello|ok|okay|so|and|also|then|please|can you|could you|would you|will you|i'd like you to"
-    r"|i would like you to|i need you to|i want you to|bitte|kannst du|könntest du)[\s,!]+)*"
-)
-_POLITENESS = pattern(_POLITE)
 _TASK = r"(?:task|to-?do|reminder)"
 _THE_TASK = rf"(?:(?:the|my|this|that) )?(?:{_TASK} (?:to |about |called |named |for |: ?)?)?"
 _WHAT = r"(?P<what>\S.*)"
-_SET_REMINDER = r"(?:set|create|make)(?: me)? (?:an? )?reminder"
-_DONT_FORGET = r"don't let me forget|don't forget|remember(?= to\b)"
+_SET_REMINDER = r"(?:(?:set|create|make|schedule)(?: me)? (?:an? )?reminder|(?:i )?need a reminder)(?: for me)?"
+_DONT_FORGET = r"(?:don't let me forget|don't forget|remember(?= to\b))"
 _NEW_TASK = rf"(?:add|create|make|new|put in)(?: me)? (?:(?:a|an|the|another|one more) )?(?:new )?{_TASK}(?: for me)?"
-_NOTE = pattern(rf"{_POLITE}{NOTE_ORDER}(?: ?[:,–-]| (?:that|saying|about|of|to|dass)\b)?(?:^| ?)(?P<text>.*)")
-_DROP = r"(?:delete|remove|cancel|drop|clear|erase)"
-_BARE_DROP = pattern(rf"{_POLITE}{_DROP} (?P<what>\S.*)")
+_NOTE = pattern(
+    rf"{POLITE}{NOTE_ORDER}(?: ?[:,–-]| (?:that|saying|about|of|to|dass)\b)?"
+    r"(?:(?: of)? (?:this|the following) ?:(?=$))?(?:^| ?)(?P<text>.*)"
+)
+_DROP = r"(?:delete|remove|drop|clear|erase)"
+_DROP_ANY = r"(?:delete|remove|cancel|drop|clear|erase)"
+_BARE_DROP = pattern(rf"{POLITE}(?:(?P<cancel>cancel|call off)|{_DROP}) (?P<what>\S.*)")
 _LIST = r"(?:my|the) (?:(?:to-?do|task|shopping|grocery) )?(?:list|tasks?|to-?dos?)"
-_NOTICES = r"(?:all )?(?:my |the )?(?P<what>notifications?|reminders?|daily (?:summar\w+|briefings?))"
 _FINISHED = r"(?:complete|completed|finish|finished|done with|done:|close)"
+_DONE = r"(?:done|complete|completed|finished)"
+_MOVED = rf"(?P<when>{MOVED_BY}|{WHEN}|\d{{1,2}}(?:[:.]\d\d)?)"
+_PRIORITY_SAID = pattern(r",? (?:with )?(?:an? )?(?P<level>low|high|top|highest|urgent)(?: priority)?[.!]?$")
+_DUE = pattern(r",? (?:is |that is |that's )?due(?: on| by| at)?$")
+# What is to be done, where nothing is asked to be known.
+_DUTY = pattern(
+    rf"{POLITE}(?:(?:i |i've )?(?:need to|have to|must|got to|should|ought to) "
+    r"|(?=(?:buy|call|e-?mail|text|pay|pick up|order|finish|submit|renew|return|send (?!me\b)|clean|fix|pack) ))"
+    r"(?P<what>(?!(?:admit|say|confess)\b|.*\b(?:what|who|when|where|why|how|if|whether|was|were|have|had|yesterday|ago)\b)"
+    r"[^?]+)"
+)
+_WHEN_UNKNOWN = pattern(r"(?P<when>(?:on|at|in|by|before|after|around) (?:\S+ ){1,4}?)(?:to|that|about) (?P<what>\S.*)")
+_ONLY_TIME = pattern(rf"(?:{WHEN})")
 
 
 def _rule(
     text: str, make: Callable[[re.Match[str]], Wish | None]
 ) -> tuple[Pattern, Callable[[re.Match[str]], Wish | None]]:
-    return pattern(_POLITE + text), make
+    return pattern(POLITE + text), make
 
 
 # The first that fits a whole sentence is taken.
 _RULES = (
     _rule(
-        rf"(?:{_SET_REMINDER}|remind me|remind us|{_DONT_FORGET})(?:,? (?:for )?(?P<when>{WHEN}))?[,:]?"
-        rf" (?:(?:to|about|of|for|that) )?{_WHAT}",
+        rf"(?:{_SET_REMINDER}|remind me|remind us|nudge me|ping me|{_DONT_FORGET}(?!,? (?:that )?i\b))"
+        rf"(?:,? (?:for )?(?P<when>{WHEN}))?[,:]? (?:(?:to|about|of|for|that) )?{_WHAT}",
         _remind,
     ),
     _rule(rf"(?:to-?do|task)(?: ?[:–-]| -) ?{_WHAT}", _add),
-    _rule(rf"(?:add|put) (?P<what>\S.*?) (?:to|on|onto) {_LIST}[.!]?", _add),
+    _rule(rf"(?:add|put) (?P<what>\S.*?) (?:to|on|onto) {_LIST}(?:,? (?:for )?(?P<when>{WHEN}))?[.!]?", _add),
+    _rule(rf"(?:add|put) (?:to|on|onto) {_LIST} ?: ?{_WHAT}", _add),
     _rule(rf"{_NEW_TASK}(?: (?:to|for|called|named|saying|about|that says))? ?:? ?{_WHAT}", _add),
-    _rule(
-        r"(?:remember|note|keep in mind|bear in mind|memori[sz]e)(?: for me)?(?:[:,]| that\b|(?= (?:my|i)\b)) ?"
-        r"(?P<fact>\S.*)",
-        _remember,
-    ),
-    _rule(
-        rf"(?:mark|set) {_THE_TASK}(?P<what>\S.*?) (?:as )?(?:not |un-?)(?:done|complete|completed|finished)[.!]?",
-        _reopen,
-    ),
+    _rule(rf"(?:mark|set) {_THE_TASK}(?P<what>\S.*?) (?:as )?(?:not |un-?){_DONE}[.!]?", _reopen),
     _rule(rf"re-?open {_THE_TASK}(?P<what>\S.*?)(?: {_TASK})?[.!]?", _reopen),
-    _rule(rf"(?:mark|set) {_THE_TASK}(?P<what>\S.*?) (?:as )?(?:done|complete|completed|finished)[.!]?", _complete),
+    _rule(rf"(?:mark|set) {_THE_TASK}(?P<what>\S.*?) (?:as )?{_DONE}[.!]?", _complete),
     _rule(rf"(?:tick|check|cross) off {_THE_TASK}{_WHAT}", _complete),
+    _rule(rf"(?:tick|check|cross) {_THE_TASK}(?P<what>\S.*?) off(?: {_LIST})?[.!]?", _complete),
     _rule(rf"(?:(?:i'm|i am|i've|i have|i)(?: just)? )?{_FINISHED} {_THE_TASK}{_WHAT}", _complete),
-    _rule(rf"(?:{_DROP}|take) {_THE_TASK}(?P<what>\S.*?) (?:from|off|out of) {_LIST}[.!]?", _delete),
-    _rule(rf"{_DROP} (?:(?:the|my) )?{_TASK} (?:(?:to|about|called|named|for) )?{_WHAT}", _delete),
-    _rule(rf"{_DROP} (?:(?:the|my) )?(?P<what>\S.*?) {_TASK}[.!]?", _delete),
+    _rule(rf"{_THE_TASK}(?P<what>\S.{{0,200}}?) is (?:now )?{_DONE}[.!]?", _complete),
+    _rule(rf"(?:{_DROP_ANY}|take) {_THE_TASK}(?P<what>\S.*?) (?:from|off|out of) {_LIST}[.!]?", _delete),
+    _rule(rf"{_DROP_ANY} (?:(?:the|my) )?{_TASK} (?:(?:to|about|called|named|for) )?{_WHAT}", _delete),
+    _rule(rf"{_DROP_ANY} (?:(?:the|my) )?(?P<what>\S.*?) {_TASK}[.!]?", _delete),
     _rule(
-        r"(?:forget (?!to\b)|(?:delete|remove) (?:(?:the|my|your) )?memory )(?:(?:about|of) )?(?P<that>that )?"
-        r"(?:(?:what|everything) i (?:said|told you) about )?(?P<fact>\S.*)",
-        _forget,
+        rf"(?:set|make|mark|change) (?:the priority of )?{_THE_TASK}(?P<what>\S.*?) (?:as |to )?(?:an? )?"
+        r"(?P<level>low|normal|high|top|urgent)(?: priority)?[.!]?",
+        _urgent,
     ),
     _rule(rf"rename {_THE_TASK}(?P<what>\S.*?) (?:to|as|into) (?P<new>\S.*)", _rename),
+    _rule(rf"change the (?:title|name) of {_THE_TASK}(?P<what>\S.*?) (?:to|into) (?P<new>\S.*)", _rename),
     _rule(
-        rf"(?:move|reschedule|postpone|push|shift|delay) {_THE_TASK}(?P<what>\S.*?) (?:to |until |till |for )?"
-        rf"(?P<when>{WHEN})[.!]?",
+        rf"(?:change|move|set) the (?:due date|deadline|date|time) (?:of|for) {_THE_TASK}(?P<what>\S.*?) (?:to|for) "
+        rf"{_MOVED}[.!]?",
         _move,
     ),
-    _rule(r"(?:(?:set|change|switch|update) )?my time ?zone (?:to|is)(?: now)? (?P<value>\S.*)", _timezone),
+    _rule(rf"(?:make|set) {_THE_TASK}(?P<what>\S.*?) due {_MOVED}[.!]?", _move),
     _rule(
-        r"(?:(?:set|change|update) (?:my |the )?|my )work(?:ing)? ?hours(?: (?:to|are|is))?(?: now)?:? (?P<value>\S.*)",
-        _work_hours,
-    ),
-    _rule(
-        rf"(?:(?:turn|switch) (?P<on>on|off) {_NOTICES}|(?:turn|switch) {_NOTICES.replace('<what>', '<which>')}"
-        rf" (?P<later>on|off)|(?P<able>enable|disable|mute) {_NOTICES.replace('<what>', '<named>')})[.!]?",
-        _switch,
-    ),
-    _rule(
-        r"(?:send|give|write) me (?:an? |my |the )?daily (?:summary|briefing)(?: every (?:day|morning))?"
-        r"(?: at (?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))? ?(?P<half>[ap]\.?m\.?)?)?"
-        r"(?: every (?:day|morning))?[.!]?",
-        _daily_summary,
-    ),
-    _rule(
-        r"(?:stop|no more|end)(?: sending| with)?(?: me)?(?: my| the)? daily (?:summar\w+|briefings?)[.!]?", _no_summary
+        rf"(?:move|reschedule|postpone|push|shift|delay|snooze|change)(?: back)? {_THE_TASK}(?P<what>\S.*?) "
+        rf"(?:back )?(?:to |until |till |for )?{_MOVED}[.!]?",
+        _move,
     ),
 )

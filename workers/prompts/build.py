@@ -56,7 +56,7 @@ from workers.understanding.days import (
 )
 from workers.understanding.intents import Intent
 
-TEMPLATE_VERSION = 3
+TEMPLATE_VERSION = 4
 TEMPERATURE = 0.4
 TOP_P = 0.9
 

@@ -31,6 +31,8 @@ TOPICS_MAX = 12
 EARLIER_TURNS_MAX = 12  # of which one line is told
 EARLIER_RULE = "Earlier messages of this conversation, one line a turn, cut short."
 
+NOTHING = "Nothing."  # on an agenda: a model that sees none at all makes one up
+
 K = TypeVar("K")
 
 
@@ -90,7 +92,8 @@ def day_sections(scene: Scene, manifest: Manifest) -> list[str]:
         sections += section(f"Plan of {brain.plans[ref].date}", plan_lines(brain.plans[ref].plan))
     if intent == "agenda":
         title = f"Agenda of {days.first}" if days.count == 1 else f"Agenda of {days.first} to {days.last}"
-        sections += section(title, items(agenda_lines(brain, days, manifest.now_ms, events)))
+        lines = agenda_lines(brain, days, manifest.now_ms, events)
+        sections += section(title, items(lines) or [NOTHING])
     if intent == "summary":
         sections += section("Completed", items(done_lines(brain, manifest.done_ids, scene.times)))
         sections += section("Topics", _topics(scene, manifest, days))

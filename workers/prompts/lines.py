@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from commands.phrases.recurrence_words import in_words
 from commands.phrases.words import WEEKDAYS
 from domain.brain import Brain
 from domain.events import (
@@ -64,7 +65,7 @@ def task_line(task: Task, user_zone: str) -> str:
         zone = "" if task.timezone in (None, user_zone) else f" {task.timezone}"
         parts.append(f"due {task.due.replace('T', ' ')}{zone}")
     if task.recurrence is not None:
-        parts.append(f"repeats {one_line(task.recurrence)}")
+        parts.append(f"repeats {in_words(one_line(task.recurrence))}")
     if task.priority != "normal":
         parts.append(f"{task.priority} priority")
     if task.status == "done":

@@ -72,6 +72,9 @@ async def write_plan(turn: Turn) -> None:
     if plan is None:
         plan, basis = plan_by_rules(turn.acting.brain, days), BY_RULES + basis
         turn.stream.write_paragraph(NO_MODEL)
+    if known is not None and (known.plan, known.basis) == (plan, basis):
+        turn.stream.write_lines(plan_text(known.date, known.plan))  # made anew, it is the same
+        return
     deed = SetPlan(date=days.first, plan_ref=turn.acting.keys.ref("plan", days.first), plan=plan, basis=basis)
     await turn.acting.commit(Proposal(kind="set_plan", payload=plan_payload(days.first, plan), deed=deed), 1)
     kept = turn.acting.brain.plan_of(days.first)

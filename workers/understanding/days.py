@@ -22,6 +22,7 @@ from workers.understanding.intents import Intent
 from workers.understanding.time_words import WHEN_WITHIN
 
 WEEK_DAYS = 7
+DAYS_AHEAD = 30  # "when is my next meeting" looks so far
 WORDS_CHARACTERS_MAX = 1_000  # of a message, looked at for a day
 EVENTS_MAX = 60
 TASKS_SHOWN_MAX = 40
@@ -29,7 +30,10 @@ TRIPS_MAX = 10
 LOCATION_CHARACTERS_MAX = 120
 
 _NEXT_WEEK = re.compile(r"\bnext week\b|\bnächste woche\b", re.IGNORECASE)
+_LAST_WEEK = re.compile(r"\b(?:last|past|previous) week\b|\bletzte woche\b", re.IGNORECASE)
 _WEEK = re.compile(r"\bweek(?:ly)?\b|\bwoche\b", re.IGNORECASE)
+_YESTERDAY = re.compile(r"\byesterday\b|\bgestern\b", re.IGNORECASE)
+_SOME_DAY = re.compile(r"\b(?:when|next|upcoming|coming up)\b|\bwann\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ def days_of(words: str, intent: Intent, now_ms: int, zone: str) -> Days:
     monday = today - timedelta(days=today.weekday())
     if _NEXT_WEEK.search(words):
         return Days((monday + timedelta(days=WEEK_DAYS)).isoformat(), WEEK_DAYS)
+    if _LAST_WEEK.search(words):
+        return Days((monday - timedelta(days=WEEK_DAYS)).isoformat(), WEEK_DAYS)
     if _WEEK.search(words):
         return Days((monday if intent == "summary" else today).isoformat(), WEEK_DAYS)
     if intent in ("agenda", "plan", "summary"):
@@ -67,6 +73,10 @@ def days_of(words: str, intent: Intent, now_ms: int, zone: str) -> Days:
             when = resolve_phrase(" ".join(match["when"].split()), now, zone)
             if when is not None:
                 return Days(when.due[:10], 2 if "weekend" in match["when"].casefold() else 1)
+        if _YESTERDAY.search(words):
+            return Days((today - timedelta(days=1)).isoformat(), 1)
+    if intent == "agenda" and _SOME_DAY.search(words):
+        return Days(today.isoformat(), DAYS_AHEAD)
     if intent == "calendar":
         return Days(today.isoformat(), WEEK_DAYS)
     return Days(today.isoformat(), 1)

@@ -28,6 +28,7 @@ from commands.arguments import (
     UpdateTaskArguments,
 )
 from domain.values import Json
+from workers.understanding.time_words import time_alone
 
 NOT_ASKED = "That is not what you asked for, so nothing was done."
 
@@ -74,14 +75,14 @@ _EMPTY = frozenset(
     }
 )
 _POINTS_BACK = re.compile(
-    r"\b(?:it|that|this|them|those|these|him|her|again|too|also|one|ones|both|all|same|das|es|ihn|sie|ihm)\b",
+    r"\b(?:it|that|this|them|those|these|him|her|again|too|also|one|ones|both|all|same|undo|das|es|ihn|sie|ihm)\b",
     re.IGNORECASE,
 )
 
 
 def points_back(words: str) -> bool:
-    """Whether they speak of something that was said before."""
-    return _POINTS_BACK.search(words) is not None
+    """Whether they speak of something that was said before: also by a time alone, as in "no, at 6"."""
+    return _POINTS_BACK.search(words) is not None or bool(time_alone(words))
 
 
 def is_spoken_of(arguments: Arguments, payload: Mapping[str, Json], words: str) -> bool:

@@ -14,10 +14,12 @@ from typing import Literal
 from domain.ports import ToolSpec
 from domain.values import Origin
 from workers.tool_specs import TOOLS
+from workers.understanding.time_words import time_alone
 
 Intent = Literal["chat", "agenda", "plan", "summary", "flights", "task", "memory", "calendar", "preference"]
 
 SENTENCES_MAX = 200  # of one message, looked at
+QUESTION_CHARACTERS_MAX = 1_000  # who asks for an agenda, a plan or a summary says so at once
 QUOTE_CHARACTERS_MIN = 80  # a shorter one is a title or a name
 
 # A model may take for an event what our rules take for a task: what is done to it is what was asked for.
@@ -56,7 +58,7 @@ _TASK = r"\b(?:tasks?|to-?dos?|reminders?)\b"
 _LIST = rf"(?:{_TASK}|\blists?\b)"
 _EVENT = r"\b(?:calendar|meetings?|appointments?|events?|kalender|termine?)\b"
 _CLOCK = r"\b\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm|a\.m\.|p\.m\.|o'clock|uhr)"
-_SENTENCES = re.compile(r"[\n;]+|(?<=[.!?])\s+")
+_SENTENCES = re.compile(r"(?:^|[\n;]+)\s*(?:[-*•]|\d{1,2}[.)])\s+|[\n;]+|(?<=[.!?])\s+")
 _CLAUSES = re.compile(
     r",? (?:and|then|und) (?:also |then |please )*(?=(?:add|put|create|set|remind|remember|move|cancel|delete|book|find"
     r"|mark|forget|rename|schedule|note)\b)",
@@ -76,6 +78,7 @@ def _ask(pattern: str, *kinds: str) -> tuple[re.Pattern[str], frozenset[str]]:
 _FLIGHTS = (
     r"(?:i )?(?:find|search|look|show|get|give|check|need|want|book|list|suggest|compare|any|are there|cheap\w*"
     r"|suche?|finde?|zeig)\b.{0,80}?\b(?:flights?|plane tickets?|airfares?|fl(?:ü|ue)ge?)\b"
+    r"|how (?:much|expensive)\b.{0,40}?\bflights?\b"
     r"|(?:flights?|fl(?:ü|ue)ge?) (?:from|to|for|nach|von)\b|(?:what|which) flights\b"
     r"|(?:how can i |help me |i(?:'m| am) )?(?:fly|flying|fliege) .{0,40}?\b(?:to|nach)\b"
 )
@@ -83,6 +86,7 @@ _SELECT = (
     r"(?:book|select|take|choose|pick|reserve|buy|i'll take|i(?:'d| would) take|go with|nimm|buche?)\b.{0,40}?"
     r"\b(?:first|second|third|fourth|fifth|cheapest|fastest|earliest|best|last|(?:option|flight|number) \d{1,2}"
     r"|#\d{1,2}|the [\w ]{1,30}flight|that (?:one|flight)|this (?:one|flight)|the one)\b"
+    r"|(?:the )?(?:first|second|third|fourth|fifth|cheapest|fastest|earliest) (?:one|option|flight)[.!]?$"
 )
 
 # "Make a note", "note:", "jot down", "Notiz:"; what follows is the note, whatever it says.
@@ -98,9 +102,14 @@ NOTE_ORDER = (
 
 # What plainly asks for one kind of action: a second look pays, and the words allow it.
 _ASKS = (
-    _ask(r".{0,40}?\bremind (?:me|us)\b(?! (?:what|who|when|where|why|how|which)\b)", "create_task"),
-    _ask(r"(?:don't|do not) (?:let me )?forget\b|remember to\b|(?:to-?do|task) ?[:–-]", "create_task"),
-    _ask(rf"(?:add|put|make|create|set|new|note|jot|write)\b.{{0,200}}?{_LIST}", "create_task"),
+    _ask(r".{0,40}?\b(?:remind|nudge|ping) (?:me|us)\b(?! (?:what|who|when|where|why|how|which)\b)", "create_task"),
+    _ask(
+        r"(?:don't|do not) (?:let me )?forget\b(?!,? (?:that )?i\b)|remember to\b"
+        r"|(?:(?:my|these) )?(?:to-?dos?|tasks?|things to do) ?[:–-]|(?:i )?need a reminder\b",
+        "create_task",
+    ),
+    _ask(rf"(?:add|put|make|create|set|schedule|new|note|jot|write)\b.{{0,200}}?{_LIST}", "create_task"),
+    _ask(r"(?:don't|do not|never) forget,? (?:that )?i\b", "pin_memory"),
     _ask(r"erinnere? mich\b|.{0,200}\bmich\b.{0,200}\berinnern\b", "create_task"),
     _ask(r"(?:remember|memori[sz]e|note|keep in mind|bear in mind)\b(?! (?:to|when|what|how|who)\b)", "pin_memory"),
     _ask(
@@ -117,7 +126,7 @@ _ASKS = (
     ),
     _ask(
         rf"(?:move|reschedule|postpone|push|shift|delay|rename|change|update)\b(?!.{{0,200}}?(?:{_EVENT}|{_CLOCK}))"
-        r".{0,200}?\b(?:to|until|till|by|for)\b",
+        r".{0,200}?\b(?:to|until|till|by|for|later|earlier)\b|(?:make|set)\b.{0,200}?\bdue\b|snooze\b",
         "update_task",
     ),
     _ask(r"(?:forget|unlearn)\b|(?:delete|remove)\b.{0,200}?\bmemor(?:y|ies)\b", "forget_memory"),
@@ -132,8 +141,12 @@ _ASKS = (
         "set_preference",
     ),
     _ask(r"(?:my )?(?:work(?:ing)? ?hours|time ?zone) (?:is|are)\b", "set_preference"),
+    _ask(r"(?:set|change|switch) my (?!.{0,60}?" + _EVENT + r")[a-z][a-z ]{1,60}? to\b", "set_preference"),
     _ask(r"(?:(?:send|give|write) me|stop|no more|end)\b.{0,40}?\bdaily (?:summar\w+|briefings?)\b", "set_preference"),
-    _ask(rf"(?:add|put|create|schedule|enter|set up|make|new)\b.{{0,200}}?{_EVENT}", "create_event"),
+    _ask(
+        rf"(?:add|put|create|schedule|enter|set up|make|new)\b.{{0,200}}?{_EVENT}|schedule\b(?!.{{0,40}}?{_TASK})",
+        "create_event",
+    ),
     _ask(
         rf"(?:move|reschedule|postpone|push|shift|delay|rename|change|update)\b.{{0,200}}?(?:{_EVENT}|{_CLOCK})",
         "update_event",
@@ -155,21 +168,23 @@ def _leave(pattern: str, kinds: frozenset[str]) -> tuple[re.Pattern[str], frozen
 # What leaves room for a kind: the model may understand what no rule of ours does, but only of what was spoken of.
 _ROOM = (
     _leave(
-        rf"{_VERBS}|remind\w*|{_TASK}|forget|deadline|due|done|finished|completed?|tick|check|cross|rename|priority"
+        rf"{_VERBS}|remind\w*|{_TASK}|forget|deadline|due|done|finish(?:ed)?|completed?|snooze|tick|check|cross|rename|priority"
         r"|need to|have to|has to|must|should|ought|make sure|follow up|buy|call|send|erinner\w*|aufgaben?|vergiss"
         r"|erledig\w*|verschieb\w*|l(?:ö|oe)sch\w*|muss|soll\w*|streich\w*",
         TASKS,
     ),
     _leave(
-        rf"{_EVENT}|schedule|invite|book|lunch|dinner|breakfast|brunch|coffee|stand-?up|treffen|besprechung", EVENTS
+        rf"{_EVENT}|schedule|invite|book|lunch|dinner|breakfast|brunch|coffee|stand-?up|meet|treffen|besprechung",
+        EVENTS,
     ),
-    _leave(rf"(?:{_VERBS}|verschieb\w*|l(?:ö|oe)sch\w*).{{0,80}}?{_CLOCK}", EVENTS),
+    _leave(rf"(?:{_VERBS}|verschieb\w*|l(?:ö|oe)sch\w*).{{0,80}}?{_CLOCK}|cancel|reschedule|postpone", EVENTS),
     _leave(r"remember|memori[sz]e|note|in mind|forget|unlearn|know that|fyi|merk\w*|vergiss", MEMORIES),
     _leave(r"notes?|jot|write (?:this|that|it)? ?down|notiz\w*|notiere?", NOTES),
-    _leave(r"my \w[\w ]{0,60}? (?:is|are)|i (?:like|love|prefer|hate|live|work|dislike|avoid|always|never)", MEMORIES),
+    _leave(r"my \w[\w' ]{0,60}? (?:is|are)|i (?:like|love|prefer|hate|live|work|dislike|avoid|always|never)", MEMORIES),
     _leave(
         r"time ?zone|work(?:ing)? ?hours|preferences?|settings?|notif\w+|daily summary|zeitzone|arbeitszeit\w*"
-        r"|i(?:'m| am) (?:now )?(?:in|on)",
+        r"|i(?:'m| am) (?:now )?(?:in|on)|i (?:usually |normally )?work|my (?:preferred|favou?rite|home|usual|default)"
+        r"|i prefer|fly with|fly (?:economy|premium economy|business|first)",
         frozenset({"set_preference"}),
     ),
     _leave(rf"(?:{_VERBS}|set|change)\b.{{0,200}}?\bplan", frozenset({"set_plan"})),
@@ -177,24 +192,51 @@ _ROOM = (
     _leave(r"today|tonight|tomorrow|(?:mon|tues|wednes|thurs|fri|satur|sun)day|morgen|heute|at \d{1,2}", NEW),
 )
 
+_OWN_DAYS = r"(?:today|tomorrow|tonight|yesterday|week(?:end)?|month|(?:mon|tues|wednes|thurs|fri|satur|sun)day|day)"
+_KEPT = (
+    r"(?:agenda|calendar|schedule|meetings?|appointments?|events?|tasks?|to-?dos?|to-?do list|task list|reminders?"
+    r"|deadlines?)"
+)
+# It changes what was spoken of before, whatever that was.
+_FOLLOW_UP = re.compile(
+    rf"\bundo\b|\b(?:{_VERBS}|make|change|set|mark|rename|re-?open|complete|finish|forget|keep)\b.{{0,20}}?"
+    r"\b(?:it|that|this|them)\b|\b(?:actually|no|sorry)\b.{0,20}?\b(?:it|that)(?:'s| is)\b",
+    re.IGNORECASE,
+)
 _SUMMARY = re.compile(
     r"\b(?:summ(?:ary|ari[sz]e)|recap|wrap[- ]?up|review|zusammenfass\w*|fass\w*)\b"
-    r".{0,60}?\b(?:week|day|today|month|woche|tag)\b"
-    r"|\b(?:weekly|daily) (?:summary|recap|review)\b|\b(?:week|day) in review\b|\bhow (?:was|is) my week\b",
+    r".{0,60}?\b(?:week|day|today|yesterday|month|woche|tag)\b"
+    r"|\b(?:weekly|daily) (?:summary|recap|review)\b|\b(?:week|day) in review\b"
+    rf"|\bhow (?:was|is|did|has) my {_OWN_DAYS}\b"
+    rf"|\bwhat (?:did|have) i (?:get done|do|done|accomplish|achieve|finish|complete)\w*\b.{{0,40}}?\b{_OWN_DAYS}\b",
     re.IGNORECASE,
 )
 _PLAN = re.compile(
-    r"\bre-?plan\b|\bplan (?:out )?(?:my|our|the|for) (?:\w+ ){0,2}?(?:day|today|tomorrow|morning|afternoon|\w+day)\b"
-    r"|\bplan (?:today|tomorrow|\w+day)\b|\bmy plan\b|\bplan for (?:today|tomorrow|the day|\w+day)\b"
-    r"|\b(?:day|daily) plan\b"
+    r"\bre-?plan\b|\b(?:plan|organi[sz]e|prioriti[sz]e) (?:out )?(?:my|our|the|for) (?:\w+ ){0,2}?"
+    r"(?:day|today|tomorrow|morning|afternoon|\w+day)\b"
+    r"|\bwhat(?:'s| is) the plan\b|\bplan (?:today|tomorrow|\w+day)\b|\bmy plan\b"
+    r"|\bplan for (?:today|tomorrow|the day|\w+day)\b"
+    r"|\b(?:day|daily) plan\b|\bmy (?:top )?priorities\b|\bwhat should i (?:focus|work) on\b"
     r"|\bplane? (?:mir |mal )?(?:meinen|den) tag\b|\btagesplan\b",
     re.IGNORECASE,
 )
+_PLAN_CHANGE = re.compile(
+    r"\b(?:add|put|remove|delete|drop|take|cross)\b.{1,100}?\b(?:to|on|in|into|from|off|out of)\b.{0,20}?\bplan\b",
+    re.IGNORECASE,
+)
 _AGENDA = re.compile(
-    r"\bagenda\b|\b(?:my|today's) schedule\b|\bwhat do i have\b"
-    r"|\bdo i have (?:anything|any (?:meetings?|appointments?))\b"
-    r"|\bwhat(?:'s| is) (?:on|coming up|next|due|up)\b.{0,60}?\b(?:today|tomorrow|week|calendar|day)\b"
-    r"|\bdue\b.{0,20}\b(?:today|tomorrow|week)\b|\bon my calendar\b|\bmy (?:day|calendar|tasks|to-?dos|reminders)\b.*\?"
+    r"\bagenda\b|\b(?:my|today's) schedule\b|\bwhat do i (?:have|need to do)\b"
+    rf"|\b(?:show|list|tell|give|read|check|see|view|brief)\b.{{0,40}}?\b(?:my|all|me|open|the)\b.{{0,40}}?\b{_KEPT}\b"
+    rf"|\b(?:brief me|everything i have|anything)\b.{{0,40}}?\b{_OWN_DAYS}\b"
+    # What is asked about one's own things: "do I have any meetings", "when is my dentist appointment".
+    rf"|\b(?:what|which|when|how many|do|are|is|have|any)\b.{{0,40}}?\b(?:my|i|there|any)\b.{{0,40}}?\b{_KEPT}\b.*\?"
+    rf"|\b(?:what|which|how many) (?:open )?{_KEPT}\b.*\?|^(?:my|open) {_KEPT}[.!?]*$"
+    r"|\bam i (?:free|busy|available)\b|\bdo i have time\b|\bhow busy\b"
+    r"|\bwhat(?:'s| is|s) (?:next|overdue|due|coming up)\?"
+    rf"|\bwhat(?:'s| is|s) (?:on|coming up|happening|next|due|up|overdue|planned)\b.{{0,60}}?"
+    rf"\b(?:calendar|{_OWN_DAYS})\b"
+    rf"|\b(?:what|how) (?:does|do|is|will) my {_OWN_DAYS}\b"
+    r"|\bdue\b.{0,20}\b(?:today|tomorrow|week)\b|\bon my (?:calendar|list|plate)\b|\bmy (?:day|calendar)\b.*\?"
     r"|\bto-?do list\?|\bwas steht\b|\bwhat (?:tasks|meetings|events|reminders)\b",
     re.IGNORECASE,
 )
@@ -245,6 +287,8 @@ def _room_in(words: str) -> set[str]:
         if plain:
             kinds |= plain.union(*(alike for alike in _ALIKE if alike & plain))
         elif _QUESTION.match(clause) is None:
+            if _FOLLOW_UP.search(clause) is not None or time_alone(clause):
+                kinds |= TASKS | EVENTS | MEMORIES
             kinds = kinds.union(*(room for pattern, room in _ROOM if pattern.search(clause) is not None))
     return kinds
 
@@ -256,7 +300,8 @@ def _intents(words: str, wanted: frozenset[str], kinds: set[str]) -> Sequence[In
         fitting.append("flights")
     if not wanted - {"set_plan", "find_flights"}:
         for pattern, intent in _ABOUT:
-            if pattern.search(words) is not None:
+            is_change = intent == "plan" and _PLAN_CHANGE.search(words[:QUESTION_CHARACTERS_MAX]) is not None
+            if not is_change and pattern.search(words[:QUESTION_CHARACTERS_MAX]) is not None:
                 fitting.append(intent)
     for family, meant in _FAMILIES:
         if wanted & family:
@@ -298,4 +343,7 @@ def wants_action(text: str) -> frozenset[str]:
     return frozenset(kinds)
 
 
-_ASKS_FLIGHTS = re.compile(_POLITE + r"(?:(?:what|which|are there)\b.{0,30}?\bflights\b)", re.IGNORECASE)
+_ASKS_FLIGHTS = re.compile(
+    _POLITE + r"(?:(?:what|which|are there)\b.{0,30}?\bflights\b|how (?:much|expensive)\b.{0,40}?\bflights?\b)",
+    re.IGNORECASE,
+)

@@ -11,6 +11,7 @@ from functools import cached_property
 
 _TAIL_CHARACTERS_MAX = 120  # of a phrase at the end of a sentence
 _TEXT_CHARACTERS_MAX = 1_000  # of a sentence, looked through for times
+FOLLOW_UP_CHARACTERS_MAX = 120
 NOON = 12
 
 
@@ -115,6 +116,7 @@ _ONE = "|".join(
         rf"{_ON}\d{{1,2}}/\d{{1,2}}(?:/(?:\d{{4}}|\d{{2}}))?\b",
     )
 )
+MOVED_BY = rf"(?:by {_AMOUNT}|{_AMOUNT} (?:later|earlier))"
 WHEN = rf"(?:{_ONE})(?:,? (?:and )?(?:{_ONE}))*"
 
 _AT_END = pattern(rf"(?:^|[\s,(])(?P<when>{WHEN})[\s).!?]*$")
@@ -133,6 +135,18 @@ _DASHED = re.compile(r"\d{1,2}\s*[-–—]\s*\d{1,2}")
 _HALF_SAID = re.compile(r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?\s*(?:(?P<half>[ap])\.?m\.?)?", re.IGNORECASE)
 _NAMES_SOMETHING = re.compile(r"\b(?:the|a|an|my|our|this|that|'s)$", re.IGNORECASE)
 _LEFT_OVER = re.compile(r"(?:(?:^|\s+)(?:for|from|on|at|by|between|to|until)|[\s,:;–-])+$", re.IGNORECASE)
+
+
+_ALONE = pattern(
+    rf"(?:(?:no|oh|sorry|wait|actually|i mean|i meant|rather|better|make that|ok|okay)[ ,.!–-]+)*"
+    rf"(?P<when>{WHEN}|(?:at )?\d{{1,2}}(?:[:.]\d\d)?)(?:,? (?:instead|rather|then|please))*[.!]?"
+)
+
+
+def time_alone(text: str) -> str:
+    """The time in a message that says nothing else, such as "no, Friday at 3 instead"; empty for any other."""
+    match = _ALONE.fullmatch(text.strip()) if len(text) <= FOLLOW_UP_CHARACTERS_MAX else None
+    return match["when"] if match is not None else ""
 
 
 def split_when(text: str) -> tuple[str, str]:

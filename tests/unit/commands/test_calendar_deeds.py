@@ -53,6 +53,8 @@ STANDUP = at("Stand-up", "2025-11-17T15:00", recurrence="FREQ=DAILY")
         ("Ada", "Lunch with Ada"),
         ("tomorrow's lunch", "Lunch with Ada"),
         ("my lunch tomorrow at 12:30", "Lunch with Ada"),
+        ("12:30 meeting tomorrow", "Lunch with Ada"),
+        ("tomorrow's meeting at 12:30", "Lunch with Ada"),
     ],
 )
 def test_an_event_is_found_by_its_hour_its_day_or_its_title(words: str, title: str) -> None:

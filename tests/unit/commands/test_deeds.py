@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -97,6 +98,33 @@ def test_a_task_that_is_moved_to_what_repeats_repeats_from_then_on() -> None:
     patch = {"due": "2025-11-24", "recurrence": "FREQ=WEEKLY;BYDAY=MO"}
     assert proposal.deed == UpdateTask(task_id="t2", patch=patch)
     assert proposal.payload == {"taskId": "t2", "title": "Call Mary", "changes": patch}
+
+
+@pytest.mark.parametrize(
+    ("phrase", "due"),
+    [
+        ("Friday", "2025-11-21T17:00"),
+        ("at 6", "2025-11-20T18:00"),
+        ("by a day", "2025-11-21T17:00"),
+        ("today at 11", "2025-11-19T11:00"),
+    ],
+)
+def test_a_task_that_is_moved_keeps_what_was_not_said(phrase: str, due: str) -> None:
+    assert moved_due("2025-11-20T17:00", phrase) == due
+
+
+def test_a_task_that_is_overdue_is_moved_to_an_hour_ahead() -> None:
+    assert moved_due("2025-11-17T17:00", "6pm") == "2025-11-19T18:00"
+
+
+def moved_due(due: str, phrase: str) -> object:
+    at_ms = int(datetime.fromisoformat(due).replace(tzinfo=UTC).timestamp() * 1000)
+    state = TaskState(task=Task(title="Sing", due=due, due_at_ms=at_ms), created_from=None, created_at_ms=0, version=1)
+    setting = Setting(brain=Brain(tasks={"t": state}), message_id="m_1", now=NOW, ref=lambda kind, text: text)
+    arguments = json.dumps({"title": "Sing", "due_text": phrase})
+    proposal = read_call(ToolCall("c", "update_task", arguments), setting)
+    assert isinstance(proposal.deed, UpdateTask)
+    return proposal.deed.patch["due"]
 
 
 @pytest.mark.parametrize("name", ["create_task", "update_task"])

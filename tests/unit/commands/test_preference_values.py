@@ -141,7 +141,7 @@ def test_hours_of_work_are_read_as_people_say_them(text: str, hours: str) -> Non
     check_preference("workHours", hours)
 
 
-@pytest.mark.parametrize("text", ["soon", "10pm to 6am", "9 to 25", "9", "9 to 5 and a bit"])
+@pytest.mark.parametrize("text", ["soon", "10pm to 6am", "17:00-09:00", "9 to 25", "9", "9 to 5 and a bit"])
 def test_hours_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(Invalid):
         check_preference("workHours", value_of_text("workHours", text, None))

@@ -197,7 +197,8 @@ async def test_agenda_plan_and_summary_are_made_of_the_prompt_and_of_nothing_els
     assert plan.index("Priorities") < plan.index("- call John") < plan.index("To-dos") < plan.index("- book hotel")
     assert plan.index("- book hotel") < plan.index("Note: 1 event")
     assert "4 open tasks, 1 event, no earlier messages" in await said("Summarize my week")
-    assert "nothing on your agenda" in await said("what are my tasks?", context="You help.")
+    assert "nothing on your agenda" in await said("what's on my agenda?", context="You help.")
+    assert "no open tasks" in await said("what are my tasks?", context="You help.")
     assert "no open tasks" in await said("what's my plan for today", context="# Tasks\n")
 
 

@@ -1,0 +1,94 @@
+"""The offline model on messages that speak of what was asked for before: "it", "undo", a time alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from workers.llm.offline_followups import wishes_in
+from workers.understanding.grounding import points_back
+from workers.understanding.intents import asked
+
+TASKS = ("call John", "buy milk")
+REMIND = "Remind me to call John tomorrow at 5"
+LUNCH = "Schedule lunch with Bob tomorrow at noon"
+
+
+def wished(*turns: str) -> list[tuple[str, dict[str, str]]]:
+    return [(wish.tool, wish.arguments) for wish in wishes_in(turns, TASKS)]
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "more"),
+    [
+        ("make it 6 instead", "update_task", {"due_text": "at 6"}),
+        ("Move it to Friday", "update_task", {"due_text": "Friday"}),
+        ("no, at 6pm", "update_task", {"due_text": "at 6pm"}),
+        ("Friday at 3, please", "update_task", {"due_text": "Friday at 3"}),
+        ("push it back by an hour", "update_task", {"due_text": "by an hour"}),
+        ("rename it to call Jane", "update_task", {"new_title": "call Jane"}),
+        ("actually, delete it", "delete_task", {}),
+        ("undo that", "delete_task", {}),
+        ("mark it as done", "complete_task", {}),
+        ("It's done", "complete_task", {}),
+        ("reopen it", "reopen_task", {}),
+    ],
+)
+def test_it_is_the_task_that_was_asked_for_just_now(text: str, tool: str, more: dict[str, str]) -> None:
+    assert wished(REMIND, text) == [(tool, {"title": "call John", **more})]
+    assert tool in asked(text).kinds
+    assert points_back(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "more"),
+    [
+        ("move it to 1pm", "update_event", {"start_text": "1pm"}),
+        ("Make it Friday instead", "update_event", {"start_text": "Friday"}),
+        ("cancel that", "delete_event", {}),
+        ("undo", "delete_event", {}),
+    ],
+)
+def test_it_may_be_an_event(text: str, tool: str, more: dict[str, str]) -> None:
+    ((called, arguments),) = wished(LUNCH, text)
+    assert called == tool
+    assert {**more, "event": "lunch with Bob"} == arguments
+    assert tool in asked(text).kinds
+
+
+def test_an_event_without_a_time_is_made_once_the_time_is_said() -> None:
+    assert wished("Schedule a meeting with Ann", "tomorrow at 3") == [
+        ("create_event", {"title": "meeting with Ann", "start_text": "tomorrow at 3"})
+    ]
+
+
+def test_what_was_remembered_is_corrected_and_forgotten() -> None:
+    pinned = "Remember that my favourite colour is blue"
+    ((tool, arguments),) = wished(pinned, "actually it's green")
+    assert (tool, arguments["key"], arguments["value"]) == ("pin_memory", "favourite colour", "green")
+    assert wished(pinned, "forget that") == [("forget_memory", {"key": "favourite colour"})]
+    assert wished(pinned, "undo") == [("forget_memory", {"key": "favourite colour"})]
+
+
+def test_follow_ups_go_on_from_each_other() -> None:
+    assert wished(REMIND, "rename it to call Jane", "move it to Friday") == [
+        ("update_task", {"title": "call Jane", "due_text": "Friday"})
+    ]
+
+
+def test_a_time_alone_answers_only_what_was_said_just_now() -> None:
+    assert wished(REMIND, "What's on my agenda today?", "tomorrow") == []
+    assert wished(REMIND, "hello", "delete it") == [("delete_task", {"title": "call John"})]
+    assert wished(REMIND, *["hello"] * 4, "delete it") == []
+
+
+@pytest.mark.parametrize("text", ["move it to Friday", "undo that", "tomorrow at 3", "delete it", "it's green"])
+def test_without_anything_before_nothing_is_meant(text: str) -> None:
+    assert "call John" not in str(wished(text))
+    assert all(tool != "delete_task" for tool, _ in wished(text))
+
+
+def test_what_cannot_be_taken_back_is_not() -> None:
+    assert wished(REMIND, "never mind") == []
+    assert wished("Delete the task call John", "undo that") == []
+    assert wished("Move call John to Friday", "undo that") == []
+    assert wished("Mark call John as done", "undo that") == [("reopen_task", {"title": "call John"})]
