@@ -92,17 +92,18 @@ def event_shape(brain: Brain, calendar_id: str) -> dict[str, Json]:
     "/calendar/events/{event_id:str}",
     operation_id="removeCalendarEvent",
     status_code=200,
-    opt={"answer": DeletedOut},
+    opt={"answer": DeletedOut, "headers": {"If-Match": IF_MATCH_MEANS}},
     tags=["calendar"],
 )
 async def remove_event(request: Request[Any, Any, Any], event_id: FromPath[str]) -> Response[bytes]:
-    """Remove an event, a series with all of its occurrences."""
+    """Remove an event, a series with all of its occurrences; `If-Match` with its version guards that too."""
     services, call, user = await caller(request)
 
     def answer(outcome: Outcome) -> Answer:
         return Answer(body={"id": event_id, "deleted": True, "version": outcome.after.version})
 
-    return await run(services, user, call, RemoveCalendarEvent(calendar_id=event_id), answer)
+    command = RemoveCalendarEvent(calendar_id=event_id, expected_version=expected_version(request, event_id))
+    return await run(services, user, call, command, answer)
 
 
 # --- files --------------------------------------------------------------------------------------------------------
@@ -160,7 +161,8 @@ def _import_answer(taken: Taken) -> Callable[[Outcome], Answer]:
     opt={"query": PARAMETERS, "answer": CalendarEventsOut, "also": (304,)},
 )
 async def list_events(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """What takes place between `from` and `to`, each occurrence of a series by itself, by start, in pages."""
+    """What takes place between `from` and `to`, each occurrence of a series by itself, by start, in pages.
+    Without both: every event, of a series what takes place in the coming month."""
     services, query = services_of(request), call_of(request).query
     limit = integer(query, "limit", default=100, minimum=1, maximum=500) or 100
 
@@ -175,7 +177,7 @@ async def list_events(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 async def _window(services: Services, user: User, query: Mapping[str, str]) -> Window:
     """Days and times without an offset are on the clock of `timezone`, or else of the user: from today on, for a month,
-    where nothing is said."""
+    where nothing is said. With neither end only series are bounded, or an event that was just made might be missing."""
     if "timezone" in query:
         zone = check_timezone(query["timezone"])
     else:
@@ -191,4 +193,4 @@ async def _window(services: Services, user: User, query: Mapping[str, str]) -> W
         raise Invalid("`to` is after `from`, and not included.", code="window_invalid")
     if ends.at_ms - begins.at_ms > limits.CALENDAR_WINDOW_DAYS_MAX * limits.DAY_MS:
         raise Invalid(f"Ask for {limits.CALENDAR_WINDOW_DAYS_MAX} days at most.", code="window_too_large")
-    return Window(from_ms=begins.at_ms, until_ms=ends.at_ms)
+    return Window(from_ms=begins.at_ms, until_ms=ends.at_ms, only_series=not {"from", "to"} & query.keys())

@@ -34,6 +34,7 @@ class WireLimits:
 
 
 _MALFORMED = Problem(status=400, code="malformed_request", detail="This is not valid HTTP/1.1.", close=True)
+_CODED = Problem(status=400, code="transfer_coding", detail="Transfer-Encoding may be `chunked` alone.", close=True)
 _HEAD_TOO_SLOW = Problem(status=408, code="header_timeout", detail="The header came too slowly.", close=True)
 _BODY_TOO_SLOW = Problem(status=408, code="body_timeout", detail="The body came too slowly.", close=True)
 
@@ -102,6 +103,10 @@ class StrictHttpProtocol(HttpToolsProtocol):
         size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
         if size > limits.head_bytes_max or len(self.headers) > limits.headers_max:
             self._refusal = self._head_too_large()
+            raise _Refuse
+        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
+            # The parser would hand on the coded bytes as if they were the body.
+            self._refusal = _CODED
             raise _Refuse
         hosts = [name for name, _ in self.headers].count(b"host")
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):

@@ -8,6 +8,7 @@ from litestar import Request, Response, get, put
 from litestar.params import FromPath
 
 from api.answer_schemas import PlanOut
+from api.preconditions import expected_version
 from api.queries import answer_query
 from api.schemas import PlanIn
 from api.services import User, caller, check_body_user, run
@@ -18,6 +19,8 @@ from domain.day_shapes import plan_json
 from domain.values import Plan
 from projections.reading import Fetched
 from projections.state_queries import fetch_plan
+
+IF_MATCH_MEANS = "Replace the plan only if it is at this version, as its `version` says. Else 412."
 
 
 @get(
@@ -36,9 +39,14 @@ async def get_plan(request: Request[Any, Any, Any], date: FromPath[str]) -> Resp
     return await answer_query(request, fetch)
 
 
-@put("/plan/{date:str}", operation_id="setPlan", opt={"body": PlanIn, "answer": PlanOut}, tags=["plan"])
+@put(
+    "/plan/{date:str}",
+    operation_id="setPlan",
+    opt={"body": PlanIn, "answer": PlanOut, "headers": {"If-Match": IF_MATCH_MEANS}},
+    tags=["plan"],
+)
 async def set_plan(request: Request[Any, Any, Any], date: FromPath[str]) -> Response[bytes]:
-    """Write the plan of a day (`YYYY-MM-DD`); it replaces the one that was there."""
+    """Write the plan of a day (`YYYY-MM-DD`); it replaces the one that was there, with `If-Match` only that one."""
     services, call, user = await caller(request)
     body = call.read(PlanIn)
     check_body_user(body, user)
@@ -49,4 +57,5 @@ async def set_plan(request: Request[Any, Any, Any], date: FromPath[str]) -> Resp
         known = outcome.after.plans[ref]
         return Answer(body=plan_json(known.date, known.plan, version=known.version))
 
-    return await run(services, user, call, SetPlan(date=date, plan_ref=ref, plan=plan), answer)
+    command = SetPlan(date=date, plan_ref=ref, plan=plan, expected_version=expected_version(request, date))
+    return await run(services, user, call, command, answer)

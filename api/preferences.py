@@ -9,6 +9,7 @@ from litestar import Request, Response, get, put
 from litestar.params import FromPath
 
 from api.answer_schemas import PreferenceOut, PreferencesOut
+from api.preconditions import expected_version
 from api.queries import answer_query
 from api.schemas import PreferenceIn
 from api.services import caller, check_body_user, run
@@ -17,6 +18,7 @@ from commands.preferences import SetPreference
 from domain.errors import Invalid
 from projections.state_queries import fetch_preferences
 
+IF_MATCH_MEANS = "Set the preference only if it is at this version, as its `version` says. Else 412."
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 
 
@@ -34,11 +36,12 @@ async def list_preferences(request: Request[Any, Any, Any]) -> Response[bytes]:
 @put(
     "/preferences/{key:str}",
     operation_id="setPreference",
-    opt={"body": PreferenceIn, "answer": PreferenceOut},
+    opt={"body": PreferenceIn, "answer": PreferenceOut, "headers": {"If-Match": IF_MATCH_MEANS}},
     tags=["preferences"],
 )
 async def set_preference(request: Request[Any, Any, Any], key: FromPath[str]) -> Response[bytes]:
-    """Set one preference. `timezone`, `workHours`, `notifications` and `travel` are checked; others are free JSON."""
+    """Set one preference. `timezone`, `workHours`, `notifications` and `travel` are checked; others are free JSON.
+    `If-Match` with its version guards a change."""
     services, call, user = await caller(request)
     body = call.read(PreferenceIn)
     check_body_user(body, user)
@@ -50,4 +53,7 @@ async def set_preference(request: Request[Any, Any, Any], key: FromPath[str]) ->
         known = outcome.after.preferences[ref]
         return Answer(body={"key": known.key, "value": known.value, "version": known.version})
 
-    return await run(services, user, call, SetPreference(key=key, preference_ref=ref, value=body.value), answer)
+    command = SetPreference(
+        key=key, preference_ref=ref, value=body.value, expected_version=expected_version(request, key)
+    )
+    return await run(services, user, call, command, answer)

@@ -50,7 +50,7 @@ async def select_offer(
     request: Request[Any, Any, Any], workflow_id: FromPath[str], flight_id: FromPath[str]
 ) -> Response[bytes]:
     """Select a flight: it is recorded, its booking begins, and what is left to do becomes tasks. Nothing is paid.
-    409 for an offer that has expired."""
+    409 for an offer that has expired, and for a flight that is not among the trip's."""
     services, call, user = await caller(request)
     check_body_user(call.read(EmptyBody), user)
     command = SelectFlight(workflow_id=workflow_id, flight_id=flight_id)

@@ -38,9 +38,22 @@ class Event:
     data: dict[str, Any]
 
 
+def checked_url(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
+    """What is no address would be taken for an API that is away, and waited for."""
+    try:
+        parsed = None if url is None else httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise click.BadParameter(f"{error}.") from error
+    if parsed is not None and not (parsed.scheme in ("http", "https") and parsed.host):
+        raise click.BadParameter("an address reads http://… or https://…")
+    return url
+
+
 @click.command()
 @click.argument("text", nargs=-1)
-@click.option("--url", default=None, help="The API. Default: where this data dir's settings say it listens.")
+@click.option(
+    "--url", default=None, callback=checked_url, help="The API. Default: where this data dir's settings say it listens."
+)
 @click.option("--user", default="me", show_default=True, callback=checked_user, help="Whom to be, in development.")
 @click.option("--token", default=None, help="A token from your issuer, instead of a development one.")
 @click.option("--conversation", default=None, help="Conversation id. Default: the main conversation.")
@@ -169,7 +182,7 @@ class Talk:
             except (httpx.TransportError, Away):
                 if not self._away:
                     self._away = True
-                    click.echo("\n… the API is away; trying again", err=True)
+                    click.echo(f"\n… the API at {self._http.base_url} is away; trying again", err=True)
             await asyncio.sleep(jitter(wait_seconds))
             wait_seconds = min(wait_seconds * 1.6, RETRY_SECONDS_MAX)
 

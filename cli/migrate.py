@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import psycopg
 
 from infra.migrate import upgrade
 from infra.schema import current_revision
@@ -15,7 +16,10 @@ def migrate() -> None:
     settings = Settings.load()
     if not settings.database_url:
         raise SettingsError("MICROCOS_DATABASE_URL is not set and no `microcos dev` runs on this data dir.")
-    before = current_revision(settings.database_url)
-    upgrade(settings.database_url)
-    after = current_revision(settings.database_url)
+    try:
+        before = current_revision(settings.database_url)
+        upgrade(settings.database_url)
+        after = current_revision(settings.database_url)
+    except psycopg.OperationalError as error:
+        raise click.ClickException(f"The database cannot be reached or used: {error}") from error
     click.echo(f"schema is at {after}" if before == after else f"schema went from {before or 'nothing'} to {after}")

@@ -25,6 +25,10 @@ def checked_user(_context: click.Context, _parameter: click.Parameter, user: str
 def token(user: str, lifetime_seconds: int | None, link: bool) -> None:
     """Print a development token for a user."""
     settings = Settings.load()
+    if lifetime_seconds is not None and lifetime_seconds > settings.auth_lifetime_max_seconds:
+        # The API would refuse it, without a word why.
+        longest = f"at most MICROCOS_AUTH_LIFETIME_MAX_SECONDS, which is {settings.auth_lifetime_max_seconds}"
+        raise click.BadParameter(f"{longest}.", param_hint="--lifetime-seconds")
     if link:
         click.echo(login_link(settings, issue_login_code(settings, user)))
     else:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from commands.calendar_entries import check_entry, patched
 from commands.context import CommandContext
+from commands.preconditions import check_version
 from commands.trips import trip_events
 from domain import limits
 from domain.brain import Brain, CalendarState
-from domain.errors import Conflict, NotFound, PreconditionFailed
+from domain.errors import Conflict, NotFound
 from domain.events import BrainEvent, CalendarEventAdded, CalendarEventChanged, CalendarEventRemoved
 from domain.values import CalendarEntry, CalendarSource, Json
 
@@ -35,6 +36,7 @@ class SetCalendarEvent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveCalendarEvent:
     calendar_id: str
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +99,7 @@ def set_calendar_event(command: SetCalendarEvent, brain: Brain, context: Command
         )
         return [added, *trip_events(calendar_id, entry, brain, context)]
     known = _own(brain, command.calendar_id)
-    if command.expected_version is not None and command.expected_version != known.version:
-        raise PreconditionFailed(
-            f"The event is at version {known.version}, not {command.expected_version}. Read it again, then change it.",
-            code="version_stale",
-        )
+    check_version("event", known.version, command.expected_version)
     entry = patched(known.entry, command.fields, brain.timezone)
     check_entry(entry)
     if entry == known.entry:
@@ -112,6 +110,7 @@ def set_calendar_event(command: SetCalendarEvent, brain: Brain, context: Command
 
 def remove_calendar_event(command: RemoveCalendarEvent, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     known = _own(brain, command.calendar_id)
+    check_version("event", known.version, command.expected_version)
     return _removed(command.calendar_id, known, brain, context)
 
 

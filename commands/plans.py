@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from commands.context import CommandContext
+from commands.preconditions import check_version
 from domain import limits
 from domain.brain import Brain
 from domain.errors import Invalid
@@ -22,6 +23,7 @@ class SetPlan:
     plan_ref: str
     plan: Plan
     basis: str | None = None
+    expected_version: int | None = None
 
 
 def set_plan(command: SetPlan, brain: Brain, context: CommandContext) -> list[BrainEvent]:
@@ -33,6 +35,7 @@ def set_plan(command: SetPlan, brain: Brain, context: CommandContext) -> list[Br
     ):
         _check_entries(name, entries)
     known = brain.plans.get(command.plan_ref)
+    check_version("plan", None if known is None else known.version, command.expected_version)
     if known is not None and (known.plan, known.basis) == (command.plan, command.basis):
         return []
     content = DayPlan(date=command.date, plan=command.plan, basis=command.basis)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from commands.context import CommandContext
+from commands.preconditions import check_version
 from commands.preference_values import check_preference
 from commands.wishes import wishes_after
 from domain import limits
@@ -20,11 +21,13 @@ class SetPreference:
     key: str
     preference_ref: str
     value: Json
+    expected_version: int | None = None
 
 
 def set_preference(command: SetPreference, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     check_preference(command.key, command.value)
     known = brain.preferences.get(command.preference_ref)
+    check_version("preference", None if known is None else known.version, command.expected_version)
     # What differs to Python differs as JSON too.
     if known is not None and known.value == command.value and _canonical(known.value) == _canonical(command.value):
         return []

@@ -8,10 +8,11 @@ from typing import Literal
 
 from commands.context import CommandContext
 from commands.due import next_occurrence, resolve_task
+from commands.preconditions import check_version
 from commands.reminders import remind_at
 from domain import limits
 from domain.brain import Brain, TaskState
-from domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from domain.errors import Conflict, Invalid, NotFound
 from domain.events import BrainEvent, TaskCompleted, TaskCreated, TaskDeleted, TaskReopened, TaskUpdated
 from domain.values import Json, Task
 
@@ -75,11 +76,7 @@ def change_task(command: TaskChange, brain: Brain, context: CommandContext) -> l
     known = brain.tasks.get(command.task_id)
     if known is None:
         raise NotFound("There is no such task.", code="task_unknown")
-    if command.expected_version is not None and command.expected_version != known.version:
-        raise PreconditionFailed(
-            f"The task is at version {known.version}, not {command.expected_version}. Read it again, then change it.",
-            code="version_stale",
-        )
+    check_version("task", known.version, command.expected_version)
     match command:
         case UpdateTask():
             return _update(command, known, brain, context.user_now_ms)

@@ -96,9 +96,14 @@ def workflow_of(message_id: str) -> str:
 def select_flight(command: SelectFlight, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     """The selection, the booking's first steps, and the tasks that are left to the user."""
     known = brain.workflows.get(command.workflow_id)
-    offer = None if known is None else _offer(known, command.flight_id)
-    if known is None or offer is None:
-        raise NotFound("There is no such flight. Ask for flights again, then select one.", code="flight_unknown")
+    if known is None:
+        raise NotFound("There is no such trip. Ask for flights again, then select one.", code="trip_unknown")
+    offer = _offer(known, command.flight_id)
+    if offer is None:
+        # A search found it once, maybe, and a later one has replaced what that found.
+        raise Conflict(
+            "This flight is not among those of the trip. Ask for flights again, then select one.", code="flight_unknown"
+        )
     if known.selected is not None:
         if known.selected.offer_id == offer.offer_id:
             return []

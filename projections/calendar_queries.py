@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from domain.day_shapes import calendar_json, occurrence_json
 from domain.events import CalendarEventAdded, CalendarEventChanged, Fact
-from domain.occurrences import occurrences
+from domain.occurrences import Occurrence, occurrences
 from domain.values import REDACTED, CalendarEntry, Json
 from projections.reading import Fetched, Reader, decode_cursor, encode_cursor, mark_of
 
@@ -22,15 +22,17 @@ FROM view_mark('calendar', %(user)s) m LEFT JOIN calendar_events c ON c.user_id 
 PAGE = """SELECT id, version, name, state FROM calendar_events
 WHERE user_id = %(user)s AND id > %(after)s ORDER BY id LIMIT %(limit)s"""
 
-EPOCH_AFTER_MS = 2**61  # cursors hold no negative number, and calendars begin before 1970
+ANY_TIME_MS = 2**61  # no calendar reaches as far, to either side of 1970
+EPOCH_AFTER_MS = ANY_TIME_MS  # cursors hold no negative number, and calendars begin before 1970
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """In Unix milliseconds; the end is not included."""
+    """In Unix milliseconds; the end is not included. `only_series`: what does not repeat is found wherever it lies."""
 
     from_ms: int
     until_ms: int
+    only_series: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +81,28 @@ def _place_of(cursor: str | None) -> tuple[int, str, str] | None:
 def _page(
     rows: Mapping[str, _Row], window: Window, limit: int, after: tuple[int, str, str] | None
 ) -> tuple[list[Json], str | None]:
-    found = occurrences(
-        [(calendar_id, row.entry) for calendar_id, row in rows.items()],
-        from_ms=window.from_ms,
-        until_ms=window.until_ms,
-        limit=limit + 1,
-        after=after,
-    )
+    found = _found(rows, window, limit + 1, after)
     page = found[:limit]
     following = None
     if len(found) > limit:
         starts_at_ms, calendar_id, original = page[-1].place
         following = encode_cursor(starts_at_ms + EPOCH_AFTER_MS, calendar_id, original)
     return [occurrence_json(_shape(one.calendar_id, rows[one.calendar_id]), one) for one in page], following
+
+
+def _found(
+    rows: Mapping[str, _Row], window: Window, limit: int, after: tuple[int, str, str] | None
+) -> list[Occurrence]:
+    within: list[tuple[str, CalendarEntry]] = []
+    anywhere: list[tuple[str, CalendarEntry]] = []
+    for calendar_id, row in rows.items():
+        bounded = not window.only_series or row.entry.recurrence is not None
+        (within if bounded else anywhere).append((calendar_id, row.entry))
+    found = occurrences(within, from_ms=window.from_ms, until_ms=window.until_ms, limit=limit, after=after)
+    if anywhere:
+        found += occurrences(anywhere, from_ms=-ANY_TIME_MS, until_ms=ANY_TIME_MS, limit=limit, after=after)
+        found.sort(key=lambda one: one.place)
+    return found[:limit]
 
 
 def _shape(calendar_id: str, row: _Row) -> dict[str, Json]:

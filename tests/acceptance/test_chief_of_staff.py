@@ -227,7 +227,8 @@ async def test_a_flight_is_selected_from_its_card(world: ApiWorld) -> None:
     assert [step["step"] for step in selected["steps"]] == ["offer_selected", "tasks_created", "payment"]
     assert len(selected["tasks"]) == 2
     assert await user.made(path, {}) == selected
-    assert (await user.post(f"/travel/{trip['workflow_id']}/select/none", {})).status_code == 404
+    assert (await user.post(f"/travel/{trip['workflow_id']}/select/none", {})).status_code == 409
+    assert (await user.post(f"/travel/wf_none/select/{flight_id}", {})).status_code == 404
 
 
 async def test_a_meeting_is_moved_and_cancelled_by_its_hour(world: ApiWorld) -> None:

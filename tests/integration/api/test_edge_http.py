@@ -97,6 +97,12 @@ MALFORMED = {
     "a chunk without its end": ask("Transfer-Encoding: chunked", "Content-Type: application/json")
     + b"1\r\n{x\r\n0\r\n",
     "an unknown coding": ask("Transfer-Encoding: gzip", body=BODY, length=False),
+    "a coding before chunked": ask(
+        "Transfer-Encoding: gzip, chunked",
+        "Content-Type: application/json",
+        body=b"d\r\n" + BODY + b"\r\n0\r\n\r\n",
+        length=False,
+    ),
     "chunked not last": ask("Transfer-Encoding: chunked, gzip", body=BODY, length=False),
     "no host": b"GET /health/live HTTP/1.1\r\n\r\n",
     "two hosts": b"GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",

@@ -187,13 +187,16 @@ async def test_only_listed_origins_may_connect(origin: str, allowed: bool) -> No
         ("?token=abc", {}, 400),
     ],
 )
-async def test_a_refused_socket_is_a_problem(query: str, headers: dict[str, str], status: int) -> None:
+async def test_a_refused_socket_is_a_problem_and_no_error_of_ours(
+    query: str, headers: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
     async with live_server() as live:
         with pytest.raises(InvalidStatus) as refused:
             async with socket_to(live, query, **headers):
                 pass
         assert refused.value.response.status_code == status
         assert json.loads(refused.value.response.body or b"{}")["status"] == status
+    assert [line for line in caplog.messages if "handshake" in line] == []
 
 
 async def test_a_ticket_opens_a_socket_once() -> None:

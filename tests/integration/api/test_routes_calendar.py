@@ -108,6 +108,16 @@ async def test_an_event_is_removed_once(world: ApiWorld) -> None:
     assert (again.status_code, again.json()["code"]) == (404, "calendar_event_unknown")
 
 
+async def test_an_event_that_has_changed_meanwhile_is_not_removed(world: ApiWorld) -> None:
+    user = world.user()
+    made = await user.made("/calendar/event", STANDUP)
+    changed = await user.made("/calendar/event", {"id": made["id"], "title": "Coffee"})
+    path = f"/calendar/events/{made['id']}"
+    stale = await user.delete(path, if_match=f'"{made["version"]}"')
+    assert (stale.status_code, stale.json()["code"]) == (412, "version_stale")
+    assert (await user.delete(path, if_match=f'"{changed["version"]}"')).status_code == 200
+
+
 async def test_one_persons_event_is_unknown_to_another(world: ApiWorld) -> None:
     owner, other = world.user(), world.user()
     made = await owner.made("/calendar/event", PARIS)
@@ -179,6 +189,25 @@ async def test_without_a_window_the_coming_month_is_listed_and_may_be_cached(wor
     answer = await user.get("/calendar/events?from=2025-01-01")
     cached = await user.get("/calendar/events?from=2025-01-01", if_none_match=answer.headers["etag"])
     assert (cached.status_code, cached.content) == (304, b"")
+
+
+async def test_without_a_window_what_does_not_repeat_is_listed_wherever_it_lies(world: ApiWorld) -> None:
+    user = world.user()
+    await user.made("/calendar/event", STANDUP)
+    for day in ("1960-05-10", "2010-05-10", "2090-05-10"):
+        await user.made("/calendar/event", {"title": day, "start": day})
+    whole = (await user.read("/calendar/events"))["events"]
+    titles = [event["title"] for event in whole]
+    assert titles == ["1960-05-10", "2010-05-10", *[STANDUP["title"]] * (len(whole) - 3), "2090-05-10"]
+    page = await user.read("/calendar/events?limit=2")
+    seen = page["events"]
+    while page["nextCursor"] is not None:
+        page = await user.read(f"/calendar/events?limit=2&cursor={page['nextCursor']}")
+        seen += page["events"]
+    assert seen == whole
+    assert [event["title"] for event in (await user.read("/calendar/events?from=2010-05-01"))["events"]] == [
+        "2010-05-10"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,16 @@ async def test_values_that_json_tells_apart_are_changes(world: ApiWorld, before:
     assert (repr(answer.json()["value"]), answer.json()["version"]) == (repr(after), 2)
 
 
+async def test_a_preference_that_has_changed_meanwhile_is_not_written_over(world: ApiWorld) -> None:
+    user = world.user()
+    made = (await user.put("/preferences/x", {"value": 1})).json()
+    assert (await user.put("/preferences/x", {"value": 2}, if_match=f'"{made["version"]}"')).json()["version"] == 2
+    for key, tag in (("x", "1"), ("x", "no version"), ("y", "1")):
+        stale = await user.put(f"/preferences/{key}", {"value": 3}, if_match=tag)
+        assert (stale.status_code, stale.json()["code"]) == (412, "version_stale")
+    assert (await user.read("/preferences"))["preferences"] == {"x": 2}
+
+
 async def test_a_preference_set_by_chat_is_the_one_that_is_set_over_http(world: ApiWorld) -> None:
     user = world.user()
     ack = await user.say("Set my timezone to Europe/Berlin")

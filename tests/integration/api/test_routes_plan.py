@@ -31,6 +31,19 @@ async def test_a_plan_is_written_read_replaced_and_shown_in_the_state(world: Api
     assert (await user.read("/state?as_of=1"))["planCache"] == [plan]
 
 
+async def test_a_plan_that_has_changed_meanwhile_is_not_written_over(world: ApiWorld) -> None:
+    user = world.user()
+    early = await user.put("/plan/2025-11-21", PLAN, if_match="1")
+    assert (early.status_code, early.json()["code"]) == (412, "version_stale")
+    await user.put("/plan/2025-11-21", PLAN)
+    etag = (await user.get("/plan/2025-11-21?min_version=1")).headers["etag"]
+    assert (await user.put("/plan/2025-11-21", {"todos": ["Rest"]}, if_match=etag)).json()["version"] == 2
+    for tag in (etag, "no version"):
+        stale = await user.put("/plan/2025-11-21", PLAN, if_match=tag)
+        assert (stale.status_code, stale.json()["code"]) == (412, "version_stale")
+    assert await user.head() == 2
+
+
 @pytest.mark.parametrize("date", ["2025-02-30", "21.11.2025", "today", "2025-11-21T10:00"])
 async def test_a_plan_is_asked_for_by_a_day(world: ApiWorld, date: str) -> None:
     user = world.user()

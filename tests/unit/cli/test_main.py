@@ -76,6 +76,31 @@ def test_a_token_names_the_issuer_and_audience_that_are_asked_for(tmp_path: Path
     assert claims["exp"] - claims["iat"] == 60
 
 
+def test_a_token_that_would_live_longer_than_is_accepted_is_not_made(tmp_path: Path) -> None:
+    environment = {"MICROCOS_DATA_DIR": str(tmp_path), "MICROCOS_AUTH_DEV_SECRET": SECRET}
+    refused = CliRunner().invoke(main, ["token", "--user", "u1", "--lifetime-seconds", "86401"], env=environment)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "MICROCOS_AUTH_LIFETIME_MAX_SECONDS" in refused.stderr
+
+
+def test_a_database_that_is_away_is_told_in_a_line_and_not_in_a_traceback(tmp_path: Path) -> None:
+    url = f"postgresql://someone:secret@/postgres?host={tmp_path}"
+    refused = CliRunner().invoke(
+        main, ["migrate"], env={"MICROCOS_DATA_DIR": str(tmp_path), "MICROCOS_DATABASE_URL": url}
+    )
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("Error: The database cannot be reached or used: ")
+    assert "secret" not in refused.stderr
+
+
+@pytest.mark.parametrize("url", ["", "garbage", "ftp://host", "http://", "http://[::", "http://host:port"])
+def test_what_is_no_address_is_not_waited_for(tmp_path: Path, url: str) -> None:
+    environment = {"MICROCOS_DATA_DIR": str(tmp_path), "MICROCOS_AUTH_DEV_SECRET": SECRET}
+    refused = CliRunner().invoke(main, ["chat", "--url", url, "hello"], env=environment)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--url" in refused.stderr
+
+
 def test_without_a_development_key_no_token_is_made(tmp_path: Path) -> None:
     refused = CliRunner().invoke(main, ["token", "--user", "u1"], env={"MICROCOS_DATA_DIR": str(tmp_path)})
     assert refused.exit_code == 2

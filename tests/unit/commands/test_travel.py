@@ -117,5 +117,5 @@ def test_selecting_records_the_steps_makes_tasks_and_pays_nothing() -> None:
 def test_an_expired_or_unknown_offer_is_refused() -> None:
     s, workflow_id = found()
     s.when(SelectFlight(workflow_id=workflow_id, flight_id="f9")).then_refused("flight_unknown")
-    s.when(SelectFlight(workflow_id="wf_x", flight_id="f1")).then_refused("flight_unknown")
+    s.when(SelectFlight(workflow_id="wf_x", flight_id="f1")).then_refused("trip_unknown")
     s.at(OFFER.expires_at_ms).when(SelectFlight(workflow_id=workflow_id, flight_id="f1")).then_refused("offer_expired")
