@@ -20,6 +20,7 @@ WHEN_BACK = ASKS + "when you want to come back. Which day is it?"
 WHICH_TO = ASKS + "which destination you mean. "
 WHICH_FROM = ASKS + "which start you mean. "
 ANSWER_CHARACTERS_MAX = 200
+ANSWER_WORDS_MAX = 6  # of one that names neither a time nor a way: a city, or two of them
 TEXT_CHARACTERS_MAX = 1_000  # who wants a flight says so at once
 TURNS_MAX = 4  # of questions and answers, read together
 
@@ -45,6 +46,17 @@ _NO_PLACE = re.compile(
     r"(?:find|search|look|show|get|give|check|need|want|book|list|suggest|compare|any|the|some|cheap\w*|which|what|my)\b",
     re.IGNORECASE,
 )
+_OPENING = re.compile(
+    r"^(?:(?:no|ok|okay|oh|well|actually|sorry|maybe|perhaps|i mean|(?:how|what) about)\b[ ,.]*)+(?=\w)", re.IGNORECASE
+)
+# Who says this to a question of ours talks of something else, or wants no flight any more.
+_NO_ANSWER = re.compile(
+    r"(?:never ?mind|forget|cancel|stop|leave|skip|drop|not now|thanks|thank|hello|hi|hey|tell|explain|write|show|give"
+    r"|what|how|who|whose|why|when|where|which|is|are|do|does|did|can|could|will|would|should"
+    r"|sing|translate|vergiss|egal|lass|danke|was|wer|wie|warum|erzähl\w*)\b"
+    r"|(?:no|nope|nein)[.!]?$",
+    re.IGNORECASE,
+)
 _FLIGHT_OF = re.compile(r"\b(?P<place>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?) flights?\b")
 
 
@@ -59,12 +71,10 @@ def spoken(turns: Sequence[tuple[str, str]]) -> str:
     question = last[last.rindex(ASKS) :] if ASKS in last else ""
     if not question or len(text) > ANSWER_CHARACTERS_MAX or len(before) < 2 or before[-2][0] != "user":
         return text
-    if asked(text).intent != "chat":
-        return text  # no answer to our question: something else is wanted now
+    answer = _OPENING.sub("", one_line(text).strip(" .!?"), count=1)
+    if asked(text).intent != "chat" or not _answers(answer) or _FLIGHT_WORD.search(answer):
+        return text  # something else is wanted now
     earlier = spoken(before[-TURNS_MAX * 2 : -1])
-    answer = one_line(text).strip(" .!?")
-    if _FLIGHT_WORD.search(answer):
-        return text
     if question.startswith((WHERE_TO, WHICH_TO)) and not re.match(r"(?:to|nach)\b", answer, re.IGNORECASE):
         answer = f"to {answer}"
     elif question.startswith((WHERE_FROM, WHICH_FROM)) and not re.match(r"(?:from|von)\b", answer, re.IGNORECASE):
@@ -74,6 +84,13 @@ def spoken(turns: Sequence[tuple[str, str]]) -> str:
         answer = answer if _BACK.search(answer) else f"returning {answer}"
     # The last word counts: a place that was not clear is said again.
     return f"{_without(earlier, answer)}, {answer}"
+
+
+def _answers(text: str) -> bool:
+    """Whether this can be the answer to a question of ours."""
+    if _NO_ANSWER.match(text) is not None:
+        return False
+    return len(text.split()) <= ANSWER_WORDS_MAX or any(known.search(text) is not None for known in (_TIME, _TO, _FROM))
 
 
 _FLIGHT_WORD = re.compile(r"\bflights?\b|\bfl(?:ü|ue)ge?\b|\bfly\b", re.IGNORECASE)

@@ -148,6 +148,27 @@ def test_what_answers_no_question_stands_alone() -> None:
     assert spoken([("assistant", WHERE_TO), ("user", "JFK")]) == "JFK"
 
 
+@pytest.mark.parametrize("question", [WHERE_TO, WHERE_FROM, WHEN_OUT, WHEN_BACK])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("What is the capital of France?", "actually, never mind", "Forget it", "no", "tell me a joke", "Thanks!"),
+        "My boss was not amused by what I wrote and now I feel bad",
+    ],
+)
+def test_what_does_not_answer_a_question_about_flights_stands_for_itself(question: str, text: str) -> None:
+    assert spoken([("user", "Find flights"), ("assistant", question), ("user", text)]) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["how about Boston?", "no, Boston", "well, I would like to go to Boston, if I may say so"]
+)
+def test_an_answer_to_a_question_about_flights_may_be_put_in_many_words(text: str) -> None:
+    meant = spoken([("user", "Find flights"), ("assistant", WHERE_TO), ("user", text)])
+    assert meant.startswith("Find flights, ")
+    assert flight_arguments(meant)["destination"] == "Boston"
+
+
 async def test_a_plan_is_made_of_the_sections_and_says_who_made_it() -> None:
     system = "# Tasks\n- Read\n- Pay rent (due 2025-11-20, high priority)\n\n# Calendar\n- 09:00 stand-up"
     messages = [PromptMessage(role="system", content=system), PromptMessage(role="user", content="Plan my day")]
