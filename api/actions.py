@@ -9,8 +9,8 @@ from litestar import Request as HttpRequest
 from litestar import Response, post
 from litestar.params import FromPath
 
-from api.answer_schemas import ActionResolvedOut
-from api.schemas import EmptyBody
+from api.schemas.answers import ActionResolvedOut
+from api.schemas.requests import EmptyBody
 from api.services import Services, User, caller, check_body_user, json_response
 from commands.actions import ApproveAction, RejectAction
 from commands.arguments import ARGUMENTS, NotUnderstood

@@ -35,29 +35,29 @@ from api import (
     voice,
 )
 from api import state as state_routes
-from api.auth import authenticator_from_settings
-from api.edge import Edge, litestar_options
-from api.headers import Cors
-from api.hub import Sources
-from api.hub_registry import HubRegistry
-from api.live_sources import BusTokens, LogFacts
+from api.auth.authenticator import authenticator_from_settings
+from api.auth.tickets import StreamTickets
+from api.auth.tokens import Principal
+from api.http.edge import Edge, litestar_options
+from api.http.headers import Cors
+from api.http.request_metrics import watch
+from api.live.hub import Sources
+from api.live.hub_registry import HubRegistry
+from api.live.presence_writes import PresenceWrites
+from api.live.sources import BusTokens, LogFacts
 from api.openapi import openapi_config, openapi_document
-from api.presence_writes import PresenceWrites
 from api.realtime import REALTIME_PATH, RealtimeEndpoint
-from api.request_metrics import watch
 from api.services import Services
 from api.socket_commands import socket_commands
 from api.stream import StreamEndpoint, stream_route
-from api.tickets import StreamTickets
-from api.tokens import Principal
 from api.views import Views
 from api.voice_desk import voice_desk
 from api.web import WebClient, auth_config, login_origins
 from commands.write_side import WriteSide, open_write_side, run_feed
 from domain.ports import SpeechToText
-from infra.bus import NatsBus
 from infra.ids import new_id
 from infra.login_codes import redeem_login_code
+from infra.nats.bus import NatsBus
 from infra.presence import PostgresPresence
 from infra.schema import current_revision, head_revision
 from infra.settings import Settings

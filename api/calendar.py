@@ -10,13 +10,13 @@ from typing import Any
 from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath
 
-from api.answer_schemas import DeletedOut
-from api.calendar_answers import CalendarEventOut, CalendarEventsOut, CalendarImportOut
-from api.preconditions import expected_version
+from api.http.preconditions import expected_version
+from api.http.query import integer
+from api.http.request import call_of
 from api.queries import answer_query
-from api.query import integer
-from api.request import call_of
-from api.schemas import CalendarEventIn
+from api.schemas.answers import DeletedOut
+from api.schemas.calendar_answers import CalendarEventOut, CalendarEventsOut, CalendarImportOut
+from api.schemas.requests import CalendarEventIn
 from api.services import Services, User, caller, check_body_user, run, services_of
 from api.views import Views
 from commands.calendar import ImportCalendar, RemoveCalendarEvent, SetCalendarEvent
@@ -32,7 +32,7 @@ from domain.events import CalendarEventAdded, CalendarEventChanged, CalendarEven
 from domain.local_times import later, local_time
 from domain.values import Json
 from infra.ics import read_calendar_file
-from infra.keys import UserKeys
+from infra.keys.keyring import UserKeys
 from projections.calendar_queries import Window, fetch_occurrences
 from projections.reading import Fetched
 

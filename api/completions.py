@@ -13,9 +13,9 @@ import msgspec
 from litestar import Request as HttpRequest
 from litestar import Response, post
 
-from api.answer_schemas import CompletionOut
-from api.request import Call, call_of
-from api.schemas import CompletionAction, CompletionIn
+from api.http.request import Call, call_of
+from api.schemas.answers import CompletionOut
+from api.schemas.requests import CompletionAction, CompletionIn
 from api.services import Services, json_response, services_of
 from commands.arguments import NotUnderstood, read_arguments
 from commands.context import action_id

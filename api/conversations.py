@@ -7,11 +7,11 @@ from typing import Any
 from litestar import Request, Response, delete, get, patch
 from litestar.params import FromPath
 
-from api.answer_schemas import ConversationChanged, ConversationsOut, DeletedOut, MessagesOut
+from api.http.query import integer
+from api.http.request import call_of
 from api.queries import answer_query
-from api.query import integer
-from api.request import call_of
-from api.schemas import ConversationIn
+from api.schemas.answers import ConversationChanged, ConversationsOut, DeletedOut, MessagesOut
+from api.schemas.requests import ConversationIn
 from api.services import Services, User, caller, check_body_user, run
 from api.views import Views
 from commands.conversations import ChangeConversation, DeleteConversation

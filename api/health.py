@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get
 
-from api.answer_schemas import HealthOut
+from api.schemas.answers import HealthOut
 from domain.errors import DomainError, Unavailable
 from infra.telemetry import METRICS_CONTENT_TYPE, render_metrics
 

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, post
 
-from api.answer_schemas import LoginOut
-from api.request import call_of
-from api.schemas import LoginIn
+from api.http.request import call_of
+from api.schemas.answers import LoginOut
+from api.schemas.requests import LoginIn
 from api.services import NO_STORE, services_of
 from domain.errors import NotFound
 from infra.dev_tokens import make_token

@@ -7,9 +7,9 @@ from typing import Any
 from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath
 
-from api.answer_schemas import DeletedOut, MemoriesOut, MemoryOut
 from api.queries import answer_query
-from api.schemas import PinIn
+from api.schemas.answers import DeletedOut, MemoriesOut, MemoryOut
+from api.schemas.requests import PinIn
 from api.services import caller, check_body_user, run
 from commands.handle import Answer, Outcome
 from commands.memory import ForgetMemory, PinMemory

@@ -8,9 +8,9 @@ from typing import Any
 from litestar import Request, Response, post
 from litestar.params import FromPath
 
-from api.answer_schemas import MessageAccepted, ReplyStopping
-from api.cursor import Cursor
-from api.schemas import EmptyBody, MessageIn
+from api.live.cursor import Cursor
+from api.schemas.answers import MessageAccepted, ReplyStopping
+from api.schemas.requests import EmptyBody, MessageIn
 from api.services import User, caller, check_body_user, run
 from commands.conversations import MAIN_CONVERSATION_ID
 from commands.handle import Answer, Outcome

@@ -8,9 +8,9 @@ from typing import Any
 from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath
 
-from api.answer_schemas import DeletedOut, NoteOut, NotesOut
 from api.queries import answer_query
-from api.schemas import NoteIn
+from api.schemas.answers import DeletedOut, NoteOut, NotesOut
+from api.schemas.requests import NoteIn
 from api.services import User, caller, check_body_user, run
 from commands.handle import Answer, Outcome
 from commands.notes import AddNote, DeleteNote

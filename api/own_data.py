@@ -11,10 +11,10 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.types import Receive, Scope, Send
 
-from api.own_data_answers import ErasureOut
+from api.http.request import call_of
 from api.queries import show_all
-from api.request import call_of
-from api.schemas import EmptyBody
+from api.schemas.own_data_answers import ErasureOut
+from api.schemas.requests import EmptyBody
 from api.services import STREAM_VERSION, Services, User, caller, check_body_user, json_response, run, services_of
 from commands.erasure import EraseUser
 from commands.handle import Answer, Outcome

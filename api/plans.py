@@ -7,10 +7,10 @@ from typing import Any
 from litestar import Request, Response, get, put
 from litestar.params import FromPath
 
-from api.answer_schemas import PlanOut
-from api.preconditions import expected_version
+from api.http.preconditions import expected_version
 from api.queries import answer_query
-from api.schemas import PlanIn
+from api.schemas.answers import PlanOut
+from api.schemas.requests import PlanIn
 from api.services import User, caller, check_body_user, run
 from api.views import Views
 from commands.handle import Answer, Outcome

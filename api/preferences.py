@@ -8,10 +8,10 @@ from typing import Any
 from litestar import Request, Response, get, put
 from litestar.params import FromPath
 
-from api.answer_schemas import PreferenceOut, PreferencesOut
-from api.preconditions import expected_version
+from api.http.preconditions import expected_version
 from api.queries import answer_query
-from api.schemas import PreferenceIn
+from api.schemas.answers import PreferenceOut, PreferencesOut
+from api.schemas.requests import PreferenceIn
 from api.services import caller, check_body_user, run
 from commands.handle import Answer, Outcome
 from commands.preferences import SetPreference

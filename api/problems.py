@@ -16,8 +16,8 @@ import psycopg
 import pydantic
 from litestar.exceptions import HTTPException, ValidationException
 
+from api.auth.tokens import AuthError, KeysUnavailable
 from api.field_errors import FieldError, of_litestar, of_pydantic
-from api.tokens import AuthError, KeysUnavailable
 from domain import errors as failures
 from domain.values import Json
 

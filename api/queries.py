@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 
-from api.answers import NOT_MODIFIED, BytesAnswer
-from api.query import integer
-from api.request import Call, call_of, single_headers
+from api.http.answers import NOT_MODIFIED, BytesAnswer
+from api.http.query import integer
+from api.http.request import Call, call_of, single_headers
 from api.services import STREAM_VERSION, User, services_of, user_of
 from api.views import Views
 from projections.reading import Fetched

@@ -18,19 +18,19 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from api.channel import End
-from api.client import Client
-from api.cursor import Cursor, parse_cursor
-from api.frames import Encoded, Reply
-from api.hub import Hub
-from api.hub_registry import HubRegistry
+from api.auth.tokens import Principal
+from api.http.query import refuse_unknown
+from api.http.request import call_of
+from api.live.channel import End
+from api.live.client import Client
+from api.live.cursor import Cursor, parse_cursor
+from api.live.frames import Encoded, Reply
+from api.live.hub import Hub
+from api.live.hub_registry import HubRegistry
 from api.problems import Problem, Refused, problem_of
-from api.query import refuse_unknown
-from api.request import call_of
 from api.socket_voice import SocketVoice
 from api.stream import UserIdOf, abort_of, cursor_of
 from api.strict_json import MalformedJson, parse_object
-from api.tokens import Principal
 from api.voice_desk import VoiceDesk
 from domain.errors import DomainError, Invalid, Unavailable
 from domain.ports import Clock

@@ -12,18 +12,18 @@ from typing import Any
 from litestar import Request as HttpRequest
 from litestar import Response
 
-from api.answers import BytesAnswer
-from api.request import Call, call_of
-from api.schemas import Body
-from api.tickets import StreamTickets
-from api.tokens import Principal
+from api.auth.tickets import StreamTickets
+from api.auth.tokens import Principal
+from api.http.answers import BytesAnswer
+from api.http.request import Call, call_of
+from api.schemas.requests import Body
 from api.views import Views
 from api.voice_desk import VoiceDesk
 from commands.decide import Command
 from commands.handle import Answer, CommandHandler, Outcome, Request
 from domain.errors import Forbidden
 from domain.ports import Clock, EventLog
-from infra.keys import Keyring, UserKeys
+from infra.keys.keyring import Keyring, UserKeys
 from infra.settings import Settings
 
 STREAM_VERSION = "x-stream-version"

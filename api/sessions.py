@@ -8,10 +8,10 @@ import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath
 
-from api.answer_schemas import SessionClosedOut, SessionOpenedOut, SessionsOut, TicketOut
 from api.messages import stream_url
 from api.queries import answer_query
-from api.schemas import EmptyBody
+from api.schemas.answers import SessionClosedOut, SessionOpenedOut, SessionsOut, TicketOut
+from api.schemas.requests import EmptyBody
 from api.services import User, caller, check_body_user, json_response, run
 from api.views import Views
 from commands.handle import Answer, Outcome

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from api.auth.tokens import Principal
+from api.http.request import fingerprint
 from api.messages import accepted, message_command, stopped
 from api.realtime import Commands
-from api.request import fingerprint
-from api.schemas import MessageIn
+from api.schemas.requests import MessageIn
 from api.services import Services, User, check_body_user
-from api.tokens import Principal
 from commands.handle import Request
 from commands.messages import StopReply
 from domain.values import Json

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from api.frames import Reply
+from api.live.frames import Reply
 from api.problems import Problem, problem_of
-from api.schemas import VoiceFields
+from api.schemas.requests import VoiceFields
 from api.voice_desk import VoiceDesk
 from domain.errors import Conflict, DomainError, Invalid, Unavailable
 from domain.ports import SpeechError

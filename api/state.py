@@ -8,10 +8,10 @@ from typing import Any
 
 from litestar import Request, Response, get
 
-from api.answer_schemas import StateOut
+from api.http.query import integer
+from api.http.request import call_of
 from api.queries import answer_query
-from api.query import integer
-from api.request import call_of
+from api.schemas.answers import StateOut
 from api.services import User
 from api.views import Views
 from domain.errors import Invalid

@@ -1,6 +1,6 @@
 """`GET /stream/{sessionId}`: the user's stream as server-sent events, a raw ASGI route over shared, encoded frames.
 
-Owns the SSE wire and nothing of what is sent: see hub.py. Two tasks a client and no timer.
+Owns the SSE wire and nothing of what is sent: see live/hub.py. Two tasks a client and no timer.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.types import ASGIApp
 
-from api.client import ABORT_EXTENSION, Client
-from api.cursor import Cursor, parse_cursor
-from api.frames import SSE_HEAD, Encoded
-from api.hub import Hub
-from api.hub_registry import HubRegistry
-from api.query import refuse_unknown
-from api.request import call_of, single_headers
-from api.tokens import Principal
+from api.auth.tokens import Principal
+from api.http.query import refuse_unknown
+from api.http.request import call_of, single_headers
+from api.live.client import ABORT_EXTENSION, Client
+from api.live.cursor import Cursor, parse_cursor
+from api.live.frames import SSE_HEAD, Encoded
+from api.live.hub import Hub
+from api.live.hub_registry import HubRegistry
 from domain.errors import Unavailable
 
 UserIdOf = Callable[[Principal], Awaitable[str]]

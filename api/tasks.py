@@ -10,12 +10,12 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
-from api.answer_schemas import TaskChanged, TaskOut, TasksOut
-from api.preconditions import expected_version
+from api.http.preconditions import expected_version
+from api.http.query import integer
+from api.http.request import call_of
 from api.queries import answer_query
-from api.query import integer
-from api.request import call_of
-from api.schemas import TaskFields, TaskIn
+from api.schemas.answers import TaskChanged, TaskOut, TasksOut
+from api.schemas.requests import TaskFields, TaskIn
 from api.services import User, caller, check_body_user, run
 from api.views import Views
 from commands.decide import Command

@@ -9,9 +9,9 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
 from api.queries import answer_query
-from api.schemas import EmptyBody
+from api.schemas.requests import EmptyBody
+from api.schemas.travel_answers import SelectionOut, SuggestionsOut
 from api.services import User, caller, check_body_user, run
-from api.travel_answers import SelectionOut, SuggestionsOut
 from api.views import Views
 from commands.handle import Answer, Outcome
 from commands.travel import SelectFlight

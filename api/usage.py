@@ -6,8 +6,8 @@ from typing import Any
 
 from litestar import Request, Response, get
 
-from api.answer_schemas import UsageOut
 from api.queries import answer_query
+from api.schemas.answers import UsageOut
 from api.services import User
 from api.views import Views
 from projections.reading import Fetched

@@ -12,14 +12,14 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
-from api.answer_schemas import VoiceJobAccepted, VoiceJobOut
-from api.answers import BytesAnswer
+from api.http.answers import BytesAnswer
+from api.http.request import Call, single_headers
+from api.http.upload_body import UploadBody, read_upload
 from api.problems import Problem, Refused
 from api.queries import answer_query
-from api.request import Call, single_headers
-from api.schemas import VoiceFields, VoiceIn
+from api.schemas.answers import VoiceJobAccepted, VoiceJobOut
+from api.schemas.requests import VoiceFields, VoiceIn
 from api.services import STREAM_VERSION, Services, User, caller, check_body_user, json_response
-from api.upload_body import UploadBody, read_upload
 from api.views import Views
 from commands.handle import Answer, Outcome
 from commands.handle import Request as CommandRequest

@@ -21,9 +21,9 @@ from litestar import Request, Response, asgi, get
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
-from api.answer_schemas import AuthConfigOut
-from api.answers import NOT_MODIFIED, BytesAnswer
-from api.request import single_headers
+from api.http.answers import NOT_MODIFIED, BytesAnswer
+from api.http.request import single_headers
+from api.schemas.answers import AuthConfigOut
 from api.services import NO_STORE, services_of
 from domain.errors import NotFound
 from infra.settings import Settings

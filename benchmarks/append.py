@@ -21,7 +21,7 @@ from benchmarks.run import Run
 from benchmarks.servers import Database, fresh_database
 from domain.ports import Append, Appended, NewEvent
 from infra.embedded.binaries import postgres_binaries
-from infra.event_store import PostgresEventLog, open_event_log
+from infra.event_log.store import PostgresEventLog, open_event_log
 from infra.ids import new_id, new_user_id
 
 USERS = 32

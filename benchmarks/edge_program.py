@@ -13,7 +13,7 @@ import msgspec
 import uvloop
 
 from api.app import open_api
-from api.server import Server, server_config
+from api.http.server import Server, server_config
 from benchmarks.programs import tell, until_input_closes
 from commands.handle import Handled
 from infra.ids import new_id

@@ -16,7 +16,7 @@ from commands.write_side import WriteSide
 from domain.brain import Brain
 from domain.ports import StoredEvent
 from infra.ids import new_id
-from infra.keys import UserKeys
+from infra.keys.keyring import UserKeys
 from tests.support.histories import History
 
 QUESTION = "Could you tell me what is on my agenda today, and whether I can still make it to the airport in time?"

@@ -12,12 +12,12 @@ from benchmarks.figures import Figure
 from benchmarks.run import Run
 from benchmarks.servers import Database, fresh_servers
 from infra import codec
-from infra.bus import NatsBus
 from infra.clock import SystemClock
-from infra.event_store import PostgresEventLog, open_event_log
-from infra.fact_stream import FactMessage, fact_message
+from infra.event_log.store import PostgresEventLog, open_event_log
 from infra.leases import PostgresLeaders
-from infra.nats_streams import call_api
+from infra.nats.bus import NatsBus
+from infra.nats.fact_stream import FactMessage, fact_message
+from infra.nats.streams import call_api
 from infra.postgres import open_pool
 from infra.queries import Queries
 from tests.support.facts import append_sessions

@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.embedded.nats import EmbeddedNats
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.embedded.servers import running
-from infra.local_keys import with_local_keys
+from infra.keys.local import with_local_keys
 from infra.settings import Settings
 from tests.support.cluster import Cluster
 from tests.support.databases import PostgresServer

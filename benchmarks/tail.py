@@ -12,7 +12,7 @@ from benchmarks.figures import Figure
 from benchmarks.run import Run
 from benchmarks.servers import Database, fresh_database
 from domain.ports import Appended
-from infra.event_store import PostgresEventLog
+from infra.event_log.store import PostgresEventLog
 from tests.support.log_load import LogLoad, Totals
 from tests.support.stores import an_append, event
 

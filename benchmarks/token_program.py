@@ -18,7 +18,7 @@ from commands.messages import PostMessage
 from commands.replies import StartReply
 from commands.sessions import OpenSession
 from commands.write_side import WriteSide, open_write_side
-from infra.bus import NatsBus
+from infra.nats.bus import NatsBus
 from infra.settings import Settings
 from infra.work import PostgresSegments
 from tests.support.model_server import now_us

@@ -15,8 +15,8 @@ import msgspec
 import nats
 
 from api.app import open_api
-from api.frames import Encoded
-from api.hub_registry import HubRegistry
+from api.live.frames import Encoded
+from api.live.hub_registry import HubRegistry
 from benchmarks.figures import Figure, p50_p99, percentile
 from benchmarks.http_client import fields_of
 from benchmarks.programs import Program, program

@@ -11,12 +11,12 @@ import uvloop
 
 from api.app import OpenApi, open_api
 from api.health import Part
-from api.server import Server, server_config_from_settings
+from api.http.server import Server, server_config_from_settings
 from cli.roles import stop_event, tell_ready
 from domain.errors import Unavailable
 from infra.clock import system_clock
 from infra.ids import new_id
-from infra.keys import MasterKeyError
+from infra.keys.keyring import MasterKeyError
 from infra.settings import Settings
 from infra.telemetry import configure_logging, get_logger
 from workers.llm import make_model

@@ -15,8 +15,8 @@ import msgspec
 
 from domain.event_types import EVENTS, EventType
 from infra.codec import Clear
-from infra.fact_stream import CONTENT_TYPE, HEADERS
-from infra.nats_streams import FACTS
+from infra.nats.fact_stream import CONTENT_TYPE, HEADERS
+from infra.nats.streams import FACTS
 
 SCHEMAS = "#/components/schemas"
 ABOUT = f"""Every event of every user, in the order in which it was committed, on the JetStream stream {FACTS}.

@@ -20,7 +20,7 @@ from cli.token import base_url, checked_user
 from infra.clock import system_clock
 from infra.dev_tokens import make_token
 from infra.ids import jitter, new_id
-from infra.local_keys import with_auth_dev_secret
+from infra.keys.local import with_auth_dev_secret
 from infra.settings import Settings
 
 ENDS = {"message.completed", "message.failed", "message.stopped"}

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from infra.local_keys import private_folder
+from infra.keys.local import private_folder
 from infra.settings import SettingsError
 
 

@@ -27,7 +27,7 @@ from infra.embedded.binaries import EmbeddedError
 from infra.embedded.nats import EmbeddedNats
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.embedded.supervise import Child, Role, RoleProgram, Say, ServerProgram, Stops
-from infra.local_keys import key_path, private_folder, with_local_keys
+from infra.keys.local import key_path, private_folder, with_local_keys
 from infra.login_codes import issue_login_code
 from infra.postgres import open_pool
 from infra.queries import Queries

@@ -11,11 +11,11 @@ from contextlib import aclosing
 import click
 import psycopg
 
-from infra.bus_check import check_bus
 from infra.clock import system_clock
-from infra.key_store import PostgresKeyStore
-from infra.keys import Keyring, MasterKeyError
-from infra.local_keys import key_path
+from infra.keys.keyring import Keyring, MasterKeyError
+from infra.keys.local import key_path
+from infra.keys.store import PostgresKeyStore
+from infra.nats.check import check_bus
 from infra.postgres import Check, check_durability, clock_skew_ms, connect, open_pool
 from infra.queries import Queries
 from infra.schema import current_revision, head_revision

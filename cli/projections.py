@@ -16,7 +16,7 @@ from cli.roles import run_until_told, stop_event, tell_ready
 from domain.errors import Unavailable
 from infra.clock import system_clock
 from infra.codec import CorruptEvent
-from infra.event_store import BACKGROUND_GATHER_SECONDS, open_event_log
+from infra.event_log.store import BACKGROUND_GATHER_SECONDS, open_event_log
 from infra.ids import new_id
 from infra.leases import PostgresLeaders
 from infra.postgres import conninfo, open_pool

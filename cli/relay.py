@@ -8,11 +8,11 @@ import click
 import uvloop
 
 from cli.roles import run_until_told, stop_event, tell_ready
-from infra.bus import NatsBus
 from infra.clock import system_clock
-from infra.event_store import BACKGROUND_GATHER_SECONDS, open_event_log
+from infra.event_log.store import BACKGROUND_GATHER_SECONDS, open_event_log
 from infra.ids import new_id
 from infra.leases import PostgresLeaders
+from infra.nats.bus import NatsBus
 from infra.postgres import open_pool
 from infra.queries import Queries
 from infra.settings import Settings

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from commands.write_side import WriteSide
 from infra.audio_store import audio_store
 from infra.erasure import Erasure
+from infra.event_log.tracking import Tracking
 from infra.leftovers import Leftovers
 from infra.presence import PostgresPresence
 from infra.together import beside
-from infra.tracking import Tracking
 from infra.work import PostgresSegments
 from workers.retention import TRACKING_NAME, Retention
 

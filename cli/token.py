@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from api.tokens import is_subject
+from api.auth.tokens import is_subject
 from infra.clock import system_clock
 from infra.dev_tokens import make_token
 from infra.login_codes import issue_login_code

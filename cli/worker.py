@@ -18,12 +18,12 @@ from commands.write_side import WriteSide, open_write_side, run_feed
 from domain.errors import Unavailable
 from domain.ports import Bus, LanguageModel, SpeechToText, TextToSpeech
 from infra.audio_store import audio_store
-from infra.bus import NatsBus
 from infra.calendar_mcp import calendar_of
-from infra.event_store import BACKGROUND_GATHER_SECONDS
+from infra.event_log.store import BACKGROUND_GATHER_SECONDS
 from infra.ids import new_id
-from infra.keys import MasterKeyError
+from infra.keys.keyring import MasterKeyError
 from infra.leases import PostgresLeaders
+from infra.nats.bus import NatsBus
 from infra.safe_fetch import SafeFetch
 from infra.settings import Settings
 from infra.speech import make_speech_to_text, make_text_to_speech

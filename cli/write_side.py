@@ -9,7 +9,7 @@ import click
 
 from commands.write_side import WriteSide, open_write_side
 from domain.errors import DomainError
-from infra.keys import MasterKeyError
+from infra.keys.keyring import MasterKeyError
 from infra.settings import Settings
 
 

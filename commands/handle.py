@@ -38,7 +38,7 @@ from domain.ports import (
 )
 from domain.values import REDACTED, Json, Origin
 from infra import codec
-from infra.keys import Keyring, UserKeys
+from infra.keys.keyring import Keyring, UserKeys
 from infra.telemetry import get_logger
 
 _logger = get_logger(__name__)

@@ -16,7 +16,7 @@ from domain.evolve import evolve
 from domain.ports import EventLog, Snapshot
 from domain.values import REDACTED
 from infra import codec
-from infra.keys import Keyring
+from infra.keys.keyring import Keyring
 
 PAGE_EVENTS = 5_000
 SNAPSHOT_NAME = f"Brain.{BRAIN_SCHEMA}"

@@ -13,12 +13,12 @@ from commands.states import States
 from domain.errors import Unavailable
 from domain.ports import Clock
 from infra.clock import system_clock
-from infra.deleted_keys import DeletedKeys
-from infra.event_store import PostgresEventLog, open_event_log
-from infra.feed import FactFeed
+from infra.event_log.feed import FactFeed
+from infra.event_log.store import PostgresEventLog, open_event_log
 from infra.ids import new_id
-from infra.key_store import PostgresKeyStore
-from infra.keys import Keyring
+from infra.keys.deleted import DeletedKeys
+from infra.keys.keyring import Keyring
+from infra.keys.store import PostgresKeyStore
 from infra.postgres import Pool, open_pool
 from infra.queries import Queries
 from infra.settings import Settings

@@ -23,7 +23,7 @@ from domain.ports import Audio, Clock
 from infra import ids
 from infra.codec import NONCE_BYTES
 from infra.failpoints import reach_now
-from infra.local_keys import private_folder
+from infra.keys.local import private_folder
 from infra.settings import Settings
 
 AUDIO_AGE_SECONDS_MAX = 3_600

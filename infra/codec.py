@@ -3,7 +3,7 @@
 A stored `state` is UTF-8 JSON in clear but for `sealed`: nonce(12) | AES-256-GCM of the content's JSON, base64, with
 `user_id\\nname\\nversion` as associated data, so that no text can be moved to another user, kind or place. Only a key
 that was destroyed on purpose gives `REDACTED`; whatever else cannot be opened raises `CorruptEvent`, and the reader
-stops. Does no I/O: keys come in opened (infra/keys.py).
+stops. Does no I/O: keys come in opened (infra/keys/keyring.py).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class UnknownKey(CorruptEvent):
 
 
 class OpenedKeys(Protocol):
-    """The keys of one user as the codec needs them; `infra.keys.UserKeys` is one."""
+    """The keys of one user as the codec needs them; `infra.keys.keyring.UserKeys` is one."""
 
     @property
     def user_key_id(self) -> str: ...

@@ -14,7 +14,7 @@ from psycopg import sql
 from domain.ports import StoredEvent
 from infra import codec, failpoints
 from infra.audio_store import AudioStore, audio_id
-from infra.keys import Keyring
+from infra.keys.keyring import Keyring
 from infra.queries import Queries
 
 # Tables with rows of users, and the column that says whose. The views are emptied by their own projection.

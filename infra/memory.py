@@ -29,7 +29,7 @@ from domain.ports import (
 )
 from infra import failpoints
 from infra.ids import SHARDS
-from infra.keys import KeyRow
+from infra.keys.keyring import KeyRow
 from infra.queries import unavailable
 
 PAGE_EVENTS_MAX = 5_000
@@ -257,7 +257,7 @@ class MemorySegments:
 
 
 class MemoryKeyStore:
-    """`infra.keys.KeyStore`."""
+    """`infra.keys.keyring.KeyStore`."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database

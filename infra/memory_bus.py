@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from domain.ports import Subscription
-from infra.fact_stream import FactMessage, PublishFailed, StreamEnd
+from infra.nats.fact_stream import FactMessage, PublishFailed, StreamEnd
 from infra.telemetry import get_logger, hashed
 
 logger = get_logger("infra.memory_bus")
@@ -184,7 +184,7 @@ class _HintConsumer:
 
 
 class MemoryFactStream:
-    """`infra.fact_stream.FactStream` in memory, with the server's memory of ids and its ways to fail."""
+    """`infra.nats.fact_stream.FactStream` in memory, with the server's memory of ids and its ways to fail."""
 
     def __init__(self) -> None:
         self.messages: list[FactMessage] = []

@@ -85,7 +85,7 @@ def configure_logging(settings: Settings, role: str) -> None:
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """`name` is the module, as `infra.event_store`. The event is a fixed phrase; what varies goes into fields."""
+    """`name` is the module, as `infra.event_log.store`. The event is a fixed phrase; what varies goes into fields."""
     logger: FilteringBoundLogger = structlog.get_logger(module=name)
     return logger
 

@@ -15,8 +15,9 @@ from psycopg import AsyncConnection
 
 from domain.errors import Unavailable
 from domain.ports import Clock, StoredEvent
-from infra import binary_arrays, failpoints
+from infra import failpoints
 from infra.codec import CorruptEvent
+from infra.event_log import binary_arrays
 from infra.ids import jitter
 from infra.leadership import Candidate
 from infra.leases import LeadershipLost, PostgresLeaders

@@ -19,7 +19,7 @@ from domain.errors import Invalid, Unavailable
 from domain.events import Fact
 from domain.ports import StoredEvent
 from domain.values import Json
-from infra.keys import Keyring
+from infra.keys.keyring import Keyring
 from infra.queries import Queries, Row
 
 # `view_mark` finds the last event of the user's that the view has seen: at or before the view's position.

@@ -15,7 +15,8 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from infra import binary_arrays, failpoints
+from infra import failpoints
+from infra.event_log import binary_arrays
 from infra.pipelines import FlushingConnection
 from infra.postgres import conninfo
 from infra.settings import Settings

@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg import sql
 
-from infra.binary_arrays import INT8, BinaryArray, of_bytes, of_int8, of_text
+from infra.event_log.binary_arrays import INT8, BinaryArray, of_bytes, of_int8, of_text
 from projections.batch import Batch, Entry, Verb
 from projections.view import USER, Column, Key, Sweep, Table, View
 

@@ -11,7 +11,7 @@ import pytest
 from infra.embedded.nats import EmbeddedNats
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.embedded.servers import running
-from infra.local_keys import make_master_key
+from infra.keys.local import make_master_key
 from infra.settings import Settings
 from tests.support.databases import PostgresServer
 from tests.support.nats_streams import delete_all_streams

@@ -17,7 +17,7 @@ from domain.brain import Brain, Reply
 from domain.events import ActionCreated, Fact
 from domain.ports import ToolCall
 from domain.values import REDACTED, Json
-from infra.keys import UserKeys
+from infra.keys.keyring import UserKeys
 from infra.telemetry import get_logger
 from workers.confirmations import confirmation
 from workers.desk import Desk, Interruption, commit

@@ -18,7 +18,7 @@ from domain.brain import Brain, Reply
 from domain.limits import ACTIONS_PER_MESSAGE_MAX
 from domain.ports import ModelError, ModelEvent, ModelFinished, TextDelta, ToolCall, ToolSpec
 from domain.values import ModelUsage
-from infra.keys import UserKeys
+from infra.keys.keyring import UserKeys
 from infra.telemetry import get_logger
 from workers.acting import Acting
 from workers.confirmations import NOT_OFFERED, TOO_MANY_ACTIONS

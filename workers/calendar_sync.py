@@ -18,7 +18,7 @@ from domain import limits
 from domain.errors import DomainError
 from domain.foreign_calendar import CalendarAway, CalendarPage, CalendarReader
 from domain.ports import Clock
-from infra.keys import Keyring, UserKeys
+from infra.keys.keyring import Keyring, UserKeys
 from infra.leases import Leaders
 from infra.telemetry import get_logger, hashed
 

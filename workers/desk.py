@@ -21,7 +21,7 @@ from domain.travel import FlightQuery, Offer
 from domain.values import Origin
 from infra import failpoints
 from infra.ids import jitter
-from infra.keys import Keyring
+from infra.keys.keyring import Keyring
 from infra.settings import Settings
 from infra.telemetry import get_logger
 from workers.token_stream import TokenPublisher

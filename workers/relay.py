@@ -16,10 +16,10 @@ from typing import Protocol
 from domain.errors import Unavailable
 from domain.ports import Clock, StoredEvent
 from infra import codec
-from infra.fact_stream import FactMessage, FactStream, PublishFailed, StreamEnd, fact_message
 from infra.ids import jitter
 from infra.leadership import Candidate
 from infra.leases import Leaders
+from infra.nats.fact_stream import FactMessage, FactStream, PublishFailed, StreamEnd, fact_message
 from infra.settings import Settings
 from infra.telemetry import counter, gauge, get_logger
 from infra.together import until_one_ends

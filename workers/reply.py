@@ -24,7 +24,7 @@ from domain.ports import ModelError
 from domain.values import ModelUsage, Provenance
 from infra.codec import CorruptEvent
 from infra.ids import jitter
-from infra.keys import UserKeys
+from infra.keys.keyring import UserKeys
 from infra.telemetry import counter, get_logger, log_context
 from infra.tokens import decode_chunk
 from workers.answer import Answer

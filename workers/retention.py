@@ -16,11 +16,11 @@ from domain.errors import DomainError
 from domain.ports import EventLog, StoredEvent
 from infra import codec
 from infra.erasure import Erasure
-from infra.keys import Keyring
+from infra.event_log.tracking import Tracking
+from infra.keys.keyring import Keyring
 from infra.leftovers import Leftovers
 from infra.presence import PostgresPresence
 from infra.telemetry import get_logger, hashed
-from infra.tracking import Tracking
 from infra.work import PostgresSegments
 
 TRACKING_NAME = "retention"

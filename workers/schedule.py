@@ -18,7 +18,7 @@ from domain.errors import DomainError, Gone, NotFound
 from domain.ports import Clock
 from domain.values import Wish
 from infra.ids import jitter
-from infra.keys import Keyring
+from infra.keys.keyring import Keyring
 from infra.queries import Queries
 from infra.telemetry import counter, get_logger, hashed
 from projections.due_queries import Due, fetch_due

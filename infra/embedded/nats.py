@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.embedded import launch
 from infra.embedded.binaries import nats_binary
 from infra.ids import random_below, random_token
-from infra.local_keys import private_folder, stored
+from infra.keys.local import private_folder, stored
 
 HOST = "127.0.0.1"
 # Below the range that the kernel takes for outgoing connections, so that the port is still free after a restart.

@@ -19,7 +19,7 @@ from psycopg import sql
 from infra.embedded import launch
 from infra.embedded.binaries import EmbeddedError, postgres_binaries
 from infra.ids import random_token
-from infra.local_keys import key_path, private_folder, stored
+from infra.keys.local import key_path, private_folder, stored
 
 ROLE = "microcos"
 DATABASE = "microcos"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from infra.embedded.binaries import EmbeddedError
-from infra.local_keys import private_folder
+from infra.keys.local import private_folder
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS = 5.0

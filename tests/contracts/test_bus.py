@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from domain.ports import Bus
-from infra.bus import NatsBus
 from infra.memory_bus import MemoryBus
+from infra.nats.bus import NatsBus
 from infra.settings import Settings
 from tests.support.waiting import until
 

@@ -13,8 +13,8 @@ from infra import codec
 from infra.clock import ManualClock
 from infra.codec import CorruptEvent, UnknownKey
 from infra.ids import new_id, random_bytes
-from infra.keys import CACHED_SECONDS_MAX, Keyring, KeyRow, MasterKeyError
-from infra.users import Users
+from infra.keys.keyring import CACHED_SECONDS_MAX, Keyring, KeyRow, MasterKeyError
+from infra.keys.users import Users
 from tests.support.stores import KINDS, Stores, an_append, event, open_stores
 
 pytestmark = pytest.mark.anyio

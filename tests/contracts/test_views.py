@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from infra import binary_arrays
+from infra.event_log import binary_arrays
 from projections.batch import merge
 from projections.builds import SESSION
 from projections.sql import create_indexes, create_tables, physical, statements_for

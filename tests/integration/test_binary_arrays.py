@@ -9,8 +9,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from infra import binary_arrays
-from infra.binary_arrays import BinaryArray
+from infra.event_log import binary_arrays
+from infra.event_log.binary_arrays import BinaryArray
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

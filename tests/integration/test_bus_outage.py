@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.bus import NatsBus
-from infra.local_keys import stored
-from infra.nats_link import NatsAway
-from infra.nats_streams import TOKENS_PER_REPLY_MAX, call_api
+from infra.keys.local import stored
+from infra.nats.bus import NatsBus
+from infra.nats.link import NatsAway
+from infra.nats.streams import TOKENS_PER_REPLY_MAX, call_api
 from infra.settings import Settings
 from tests.support.nats_process import NatsProcess, nats_process
 from tests.support.waiting import until

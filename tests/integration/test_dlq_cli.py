@@ -14,7 +14,7 @@ from commands.messages import PostMessage
 from commands.replies import Ending, FailReply, StartReply
 from commands.write_side import WriteSide, open_write_side
 from domain.values import ModelUsage
-from infra.local_keys import make_master_key
+from infra.keys.local import make_master_key
 from infra.settings import Settings
 from tests.support.processes import ROOT
 from tests.support.views import catch_up

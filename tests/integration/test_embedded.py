@@ -18,12 +18,12 @@ import psycopg
 import pytest
 
 from infra import postgres
-from infra.bus_check import check_bus
 from infra.embedded import launch
 from infra.embedded.binaries import EmbeddedError
 from infra.embedded.nats import EmbeddedNats
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.embedded.servers import running
+from infra.nats.check import check_bus
 from infra.settings import Settings
 from tests.support.databases import PostgresServer
 from tests.support.processes import ROOT, Running, python, wait_until_gone

@@ -25,12 +25,12 @@ from domain.ports import Audio
 from domain.values import REDACTED, Task
 from infra import failpoints
 from infra.audio_store import audio_id, audio_store
-from infra.bus import NatsBus
 from infra.embedded.nats import EmbeddedNats
 from infra.erasure import TABLES
 from infra.ids import new_id
 from infra.leases import PostgresLeaders
 from infra.login_codes import issue_login_code
+from infra.nats.bus import NatsBus
 from infra.presence import PostgresPresence
 from infra.settings import Settings
 from projections.verify import compare_live

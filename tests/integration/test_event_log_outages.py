@@ -23,7 +23,7 @@ from domain.ports import (
     WorkWanted,
 )
 from infra import failpoints
-from infra.event_store import PostgresEventLog, open_event_log
+from infra.event_log.store import PostgresEventLog, open_event_log
 from infra.ids import new_user_id
 from infra.settings import Settings
 from tests.support.postgres_proxy import PostgresProxy, postgres_proxy
@@ -328,8 +328,8 @@ async def test_a_follower_goes_on_after_every_kind_of_cut(
 async def test_a_follower_that_is_too_slow_reads_for_itself_and_misses_nothing(
     database_url: str, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.event_log_tail.PAGES_WAITING_MAX", 2)
-    monkeypatch.setattr("infra.event_log_tail.PAGE_EVENTS_MAX", 3)
+    monkeypatch.setattr("infra.event_log.tail.PAGES_WAITING_MAX", 2)
+    monkeypatch.setattr("infra.event_log.tail.PAGE_EVENTS_MAX", 3)
     async with open_event_log(Settings(database_url=database_url)) as log:
         quick: list[StoredEvent] = []
         following = asyncio.create_task(follow(log, quick))

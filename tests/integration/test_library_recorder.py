@@ -19,8 +19,8 @@ from eventsourcing.tests.persistence import (
 )
 from psycopg.conninfo import conninfo_to_dict
 
+from infra.event_log.library_recorder import LogProcessRecorder, LogRecorder
 from infra.ids import new_user_id
-from infra.library_recorder import LogProcessRecorder, LogRecorder
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +155,7 @@ def test_an_application_of_the_library_runs_on_the_log(database_url: str) -> Non
             "POSTGRES_PASSWORD": given["password"],
             "ORIGINATOR_ID_TYPE": "text",
             "CREATE_TABLE": "n",
-            "APPLICATION_RECORDER_TOPIC": "infra.library_recorder:LogRecorder",
+            "APPLICATION_RECORDER_TOPIC": "infra.event_log.library_recorder:LogRecorder",
         }
     )
     dog = Dog("fido")

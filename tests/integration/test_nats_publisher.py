@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from infra.bus import NatsBus
-from infra.fact_stream import FactMessage, PublishFailed, StreamEnd
-from infra.nats_publisher import Stored, WindowedPublisher
-from infra.nats_streams import call_api
+from infra.nats.bus import NatsBus
+from infra.nats.fact_stream import FactMessage, PublishFailed, StreamEnd
+from infra.nats.publisher import Stored, WindowedPublisher
+from infra.nats.streams import call_api
 from infra.settings import Settings
 from tests.support.nats_process import NatsProcess, nats_process
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy

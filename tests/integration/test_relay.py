@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from domain.ports import StoredEvent
-from infra.bus import NatsBus
 from infra.clock import SystemClock
-from infra.event_store import PostgresEventLog, open_event_log
-from infra.nats_streams import call_api
+from infra.event_log.store import PostgresEventLog, open_event_log
+from infra.nats.bus import NatsBus
+from infra.nats.streams import call_api
 from infra.postgres import open_pool
 from infra.settings import Settings
 from tests.support.facts import append_sessions

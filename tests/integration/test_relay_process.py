@@ -13,7 +13,7 @@ import pytest
 from nats.js.errors import NotFoundError
 
 from infra.clock import SystemClock
-from infra.event_store import open_event_log
+from infra.event_log.store import open_event_log
 from infra.settings import Settings
 from tests.support.facts import append_sessions
 from tests.support.nats_process import nats_process

@@ -7,8 +7,8 @@ import hashlib
 
 import pytest
 
-from api.tickets import StreamTickets
-from api.tokens import Principal
+from api.auth.tickets import StreamTickets
+from api.auth.tokens import Principal
 from cli.retention import make_retention
 from commands.conversations import DeleteConversation
 from commands.messages import PostMessage
@@ -18,10 +18,10 @@ from commands.write_side import WriteSide, open_write_side
 from domain.events import MessageReceived
 from domain.ports import Segment
 from domain.values import REDACTED, Task
+from infra.event_log.tracking import Tracking
 from infra.login_codes import issue_login_code, redeem_login_code
 from infra.presence import PostgresPresence
 from infra.settings import Settings
-from infra.tracking import Tracking
 from infra.work import PostgresSegments
 from workers.retention import TRACKING_NAME
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import nats
 import pytest
 
-from infra.bus import NatsBus
 from infra.clock import SystemClock
 from infra.embedded.binaries import nats_binary
-from infra.event_store import PostgresEventLog, open_event_log
+from infra.event_log.store import PostgresEventLog, open_event_log
+from infra.nats.bus import NatsBus
 from infra.settings import Settings
 from tests.support.facts import append_sessions
 from tests.support.nats_process import NatsProcess, nats_process

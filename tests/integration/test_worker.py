@@ -18,7 +18,7 @@ from commands.write_side import WriteSide, open_write_side
 from domain.brain import Brain
 from domain.events import Fact, ReplyCompleted, ReplyFailed, ReplyRequested, ReplyStarted, ReplyStopped, TaskCreated
 from domain.frames import TokenChunk
-from infra.bus import NatsBus
+from infra.nats.bus import NatsBus
 from infra.settings import Settings
 from infra.tokens import decode_chunk
 from infra.work import PostgresSegments

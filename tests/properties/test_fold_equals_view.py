@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.ports import StoredEvent
-from infra import binary_arrays
+from infra.event_log import binary_arrays
 from projections.batch import Verb, merge
 from projections.builds import SESSION
 from projections.fold import MemoryTables, fold

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from infra.clock import ManualClock
-from infra.fact_stream import StreamEnd
 from infra.leases import Leaders
 from infra.memory import MemoryDatabase, MemoryEventLog, MemoryLeaders
 from infra.memory_bus import MemoryFactStream
+from infra.nats.fact_stream import StreamEnd
 from infra.settings import Settings
 from tests.support.facts import NOW_MS, append_sessions
 from tests.support.waiting import until

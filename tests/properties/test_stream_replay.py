@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api import hub as hub_module
+from api.live import hub as hub_module
 from commands.actions import RunAction
 from commands.conversations import DeleteConversation
 from commands.messages import RegenerateReply, StopReply

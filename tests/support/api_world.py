@@ -17,15 +17,15 @@ from typing import Any
 import httpx
 
 from api.app import OpenApi, open_api
-from api.server import Server, server_config
+from api.http.server import Server, server_config
 from cli.worker import open_worker
 from domain.events import Fact
 from domain.ports import ModelEvent, ModelRequest, SpeechToText, TextDelta, TextToSpeech
 from infra.clock import SystemClock
 from infra.dev_tokens import make_token
 from infra.ids import SeededIds, new_id
+from infra.keys.local import make_master_key
 from infra.leases import PostgresLeaders
-from infra.local_keys import make_master_key
 from infra.settings import Settings
 from projections.projector import Projector
 from tests.support.waiting import eventually_true

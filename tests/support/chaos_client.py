@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from api.cursor import parse_cursor
+from api.live.cursor import parse_cursor
 from tests.support.history import History, Op
 from tests.support.sse_reader import Reducer, read_events
 from tests.support.waiting import GIVE_UP_SECONDS, eventually

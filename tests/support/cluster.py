@@ -23,7 +23,7 @@ from infra.embedded.nats import EmbeddedNats, is_free
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.embedded.supervise import Child, Program, Role, RoleProgram, Say, ServerProgram, Stops
 from infra.ids import random_below
-from infra.local_keys import with_local_keys
+from infra.keys.local import with_local_keys
 from infra.settings import Settings
 from tests.support.model_process import ModelProcess
 from tests.support.waiting import GIVE_UP_SECONDS, eventually

@@ -16,13 +16,13 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp, Receive, Scope, Send
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.auth import Authenticator, TrustedIssuer
-from api.edge import Edge, litestar_options
-from api.headers import Cors
-from api.jwks import FixedKey
-from api.request import call_of
-from api.token_keys import secret_key
-from api.tokens import ClaimRules, Principal
+from api.auth.authenticator import Authenticator, TrustedIssuer
+from api.auth.jwks import FixedKey
+from api.auth.token_keys import secret_key
+from api.auth.tokens import ClaimRules, Principal
+from api.http.edge import Edge, litestar_options
+from api.http.headers import Cors
+from api.http.request import call_of
 from domain import errors
 from domain.ports import Clock
 from infra.clock import ManualClock

@@ -7,7 +7,7 @@ from typing import Any
 
 import uvloop
 
-from api.server import Server, server_config
+from api.http.server import Server, server_config
 from infra.clock import SystemClock
 from infra.ids import new_id
 from tests.support.echo_app import STREAMS, EchoApp

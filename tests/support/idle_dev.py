@@ -15,7 +15,7 @@ from cli.children import role_command
 from cli.data_dir import DataDirLock
 from cli.dev import Dev
 from infra.embedded import launch
-from infra.local_keys import with_local_keys
+from infra.keys.local import with_local_keys
 from infra.settings import Settings
 
 ROLE = Path(__file__).parent / "role.py"

@@ -13,15 +13,15 @@ import httpx
 import msgspec
 from litestar import Litestar, Router
 
-from api.auth import Authenticator, TrustedIssuer
-from api.edge import Edge, litestar_options
-from api.headers import Cors
-from api.jwks import FixedKey
+from api.auth.authenticator import Authenticator, TrustedIssuer
+from api.auth.jwks import FixedKey
+from api.auth.token_keys import secret_key
+from api.auth.tokens import ClaimRules, Principal
+from api.http.edge import Edge, litestar_options
+from api.http.headers import Cors
+from api.http.server import Server, server_config
 from api.realtime import Commands, RealtimeEndpoint
-from api.server import Server, server_config
 from api.stream import StreamEndpoint, stream_route
-from api.token_keys import secret_key
-from api.tokens import ClaimRules, Principal
 from api.voice_desk import VoiceDesk
 from domain.errors import NotFound
 from domain.values import Json

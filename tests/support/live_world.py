@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from api.hub import Hub, Sources
-from api.hub_registry import HubRegistry
-from api.live_sources import ReceiveChunk
-from api.presence_writes import PresenceWrites
-from api.request import Call
+from api.auth.tokens import Principal
+from api.http.request import Call
+from api.live.hub import Hub, Sources
+from api.live.hub_registry import HubRegistry
+from api.live.presence_writes import PresenceWrites
+from api.live.sources import ReceiveChunk
 from api.stream import StreamEndpoint
-from api.tokens import Principal
 from commands.replies import CompleteReply, EndReplyByTakeover, FailReply
 from commands.sessions import OpenSession
 from domain.brain import EMPTY_BRAIN, Brain, Reply
@@ -158,7 +158,7 @@ class World:
 
 
 class WorldTokens:
-    """`api.live_sources.Tokens` of one process."""
+    """`api.live.sources.Tokens` of one process."""
 
     def __init__(self, world: World) -> None:
         self.connected = True

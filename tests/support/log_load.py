@@ -14,9 +14,9 @@ from itertools import pairwise
 import psycopg
 
 from domain.ports import Appended, EventLog
-from infra import binary_arrays
-from infra.append_call import APPEND, append_parameters
-from infra.event_store import PostgresEventLog, open_event_log
+from infra.event_log import binary_arrays
+from infra.event_log.append_call import APPEND, append_parameters
+from infra.event_log.store import PostgresEventLog, open_event_log
 from infra.ids import new_user_id
 from infra.settings import Settings
 from tests.support.stores import an_append, event

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from api.server import Server, server_config
+from api.http.server import Server, server_config
 from infra.ids import SeededIds
 from tests.support.echo_app import STREAMS
 

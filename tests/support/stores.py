@@ -9,10 +9,10 @@ from typing import Literal
 
 from domain.ports import Append, EventLog, NewEvent, Segments, WorkChange, WorkQueue
 from infra.clock import ManualClock
-from infra.event_store import open_event_log
+from infra.event_log.store import open_event_log
 from infra.ids import new_id, new_user_id
-from infra.key_store import PostgresKeyStore
-from infra.keys import KeyStore
+from infra.keys.keyring import KeyStore
+from infra.keys.store import PostgresKeyStore
 from infra.leases import Leaders, PostgresLeaders
 from infra.memory import (
     MemoryDatabase,

@@ -13,9 +13,10 @@ import psycopg
 
 from domain.events import Fact
 from domain.ports import StoredEvent
-from infra import binary_arrays, codec
+from infra import codec
 from infra.clock import SystemClock
-from infra.event_store import PostgresEventLog, open_event_log
+from infra.event_log import binary_arrays
+from infra.event_log.store import PostgresEventLog, open_event_log
 from infra.ids import new_id
 from infra.leases import PostgresLeaders
 from infra.postgres import open_pool
@@ -120,7 +121,7 @@ def catch_up(database_url: str) -> None:
 
 
 class PlainKeyring:
-    """Opens the text of histories, as `infra.keys.Keyring` would."""
+    """Opens the text of histories, as `infra.keys.keyring.Keyring` would."""
 
     def __init__(self, histories: Iterable[History]) -> None:
         self._keys = {history.user_id: history.keys for history in histories}

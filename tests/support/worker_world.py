@@ -27,9 +27,9 @@ from domain.frames import TokenChunk
 from domain.ports import JsonAnswer, ModelError, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
 from domain.values import Json, ModelUsage
 from infra.clock import ManualClock
-from infra.feed import FactFeed
+from infra.event_log.feed import FactFeed
 from infra.ids import new_id
-from infra.keys import Keyring
+from infra.keys.keyring import Keyring
 from infra.memory import MemoryDatabase, MemoryEventLog, MemoryKeyStore, MemorySegments, MemoryWorkQueue
 from infra.memory_bus import MemoryBus
 from infra.settings import Settings

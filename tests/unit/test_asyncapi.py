@@ -15,7 +15,7 @@ from domain.event_types import EVENTS
 from domain.ports import StoredEvent
 from domain.values import Redacted
 from infra import codec
-from infra.fact_stream import HEADERS, fact_message
+from infra.nats.fact_stream import HEADERS, fact_message
 from tests.support.processes import ROOT
 
 DOCS = ROOT / "docs"

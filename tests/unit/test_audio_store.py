@@ -13,7 +13,7 @@ from domain.ports import Audio
 from infra import failpoints
 from infra.audio_store import FILE_NAME, AudioStore, audio_store
 from infra.clock import ManualClock
-from infra.local_keys import make_master_key
+from infra.keys.local import make_master_key
 from infra.settings import Settings
 
 JOB = "0b5a9c1e-6d0f-4f3e-9a57-2f7f0f7c9d11"

@@ -10,7 +10,7 @@ import pytest
 from psycopg import AsyncConnection, OperationalError
 
 from domain.ports import StoredEvent
-from infra.event_log_tail import LogTail
+from infra.event_log.tail import LogTail
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio

@@ -10,8 +10,8 @@ from domain.errors import Unavailable
 from domain.events import Fact
 from domain.ports import EventLog, StoredEvent
 from infra import codec
-from infra.feed import FactFeed
-from infra.keys import Keyring
+from infra.event_log.feed import FactFeed
+from infra.keys.keyring import Keyring
 from tests.support.histories import History
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.ids import random_token
-from infra.local_keys import make_master_key, stored, with_local_keys
+from infra.keys.local import make_master_key, stored, with_local_keys
 from infra.settings import Settings
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from cli.main import main
 from cli.settings import settings_page, settings_rows
-from infra.local_keys import make_master_key
+from infra.keys.local import make_master_key
 from infra.settings import PREFIX, Settings, SettingsError, unknown_variables
 
 ROOT = Path(__file__).parent.parent.parent

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from domain.errors import Unavailable
 from domain.frames import TokenChunk
 from domain.ports import Segment
-from infra.keys import Keyring, UserKeys
+from infra.keys.keyring import Keyring, UserKeys
 from infra.memory import MemoryDatabase, MemoryKeyStore
 from infra.memory_bus import MemoryBus
 from infra.tokens import decode_chunk

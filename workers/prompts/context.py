@@ -23,7 +23,7 @@ from domain.limits import CONTEXT_MESSAGES_KEPT_MAX
 from domain.ports import EventLog
 from domain.values import REDACTED, ReplyRef
 from infra import codec
-from infra.keys import Keyring
+from infra.keys.keyring import Keyring
 from workers.prompts.days import Scene
 from workers.understanding.flight_words import spoken
 from workers.understanding.grounding import points_back

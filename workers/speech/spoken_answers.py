@@ -12,7 +12,7 @@ from domain.events import BrainEvent, MessageReceived, ReplyCompleted
 from domain.ports import Clock, EventLog, SpeechError, TextToSpeech
 from domain.values import REDACTED
 from infra.audio_store import AUDIO_AGE_SECONDS_MAX, AudioStore, audio_id
-from infra.keys import Keyring
+from infra.keys.keyring import Keyring
 from infra.queries import Queries
 from infra.telemetry import counter, get_logger, hashed
 from projections.voice_queries import Waiting, fetch_waiting_replies

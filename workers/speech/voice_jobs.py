@@ -22,7 +22,7 @@ from domain.values import REDACTED
 from infra.audio import AudioError, inspect
 from infra.audio_store import AudioStore, audio_id
 from infra.ids import jitter
-from infra.keys import Keyring
+from infra.keys.keyring import Keyring
 from infra.queries import Queries
 from infra.safe_fetch import FetchError, SafeFetch
 from infra.telemetry import counter, get_logger, hashed

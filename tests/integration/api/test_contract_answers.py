@@ -9,8 +9,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from pydantic import BaseModel
 
-from api import answer_schemas
 from api.app import HANDLERS
+from api.schemas import answers as answer_schemas
 from domain.shapes import utc
 from tests.support.api_routes import SPECIAL, good_body, own_objects, routes_of
 from tests.support.api_world import ApiWorld, User

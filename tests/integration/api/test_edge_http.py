@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api.http_protocol import WireLimits
-from api.server import Server
+from api.http.protocol import WireLimits
+from api.http.server import Server
 from tests.support.echo_app import EchoApp, token
 from tests.support.serving import Connection, RawReply, connected, serving
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from api.schemas import CompletionAction
+from api.schemas.requests import CompletionAction
 from commands.arguments import ARGUMENTS
 from commands.handle import Request
 from commands.replies import StartReply

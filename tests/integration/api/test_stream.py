@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.app import open_api
-from api.server import Server, server_config_from_settings
+from api.http.server import Server, server_config_from_settings
 from cli.worker import open_worker
 from infra.clock import SystemClock
 from infra.dev_tokens import make_token

@@ -8,7 +8,7 @@ import socket
 import httpx
 import pytest
 
-from api import client as client_module
+from api.live import client as client_module
 from commands.notes import AddNote
 from commands.sessions import OpenSession
 from tests.support.live_server import LiveServer, bearer, live_server

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.body_gate import AUDIO_BYTES_MAX, BODY_BYTES_MAX, BODY_RULES, DOCUMENT_BYTES_MAX, FRAMING_BYTES_MAX, BodyGate
+from api.http.body_gate import (
+    AUDIO_BYTES_MAX,
+    BODY_BYTES_MAX,
+    BODY_RULES,
+    DOCUMENT_BYTES_MAX,
+    FRAMING_BYTES_MAX,
+    BodyGate,
+)
 from tests.support.asgi_client import Reply, send_request
 from tests.support.echo_app import EchoApp, multipart, token
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from api.auth import authenticator_from_settings
-from api.edge import Edge, litestar_options
-from api.headers import SECURITY, Cors
-from api.server import server_config_from_settings
+from api.auth.authenticator import authenticator_from_settings
+from api.http.edge import Edge, litestar_options
+from api.http.headers import SECURITY, Cors
+from api.http.server import server_config_from_settings
 from infra.clock import ManualClock
 from infra.ids import SeededIds
 from infra.settings import Settings

@@ -7,7 +7,7 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.frames import Encoded
+from api.live.frames import Encoded
 from domain.frames import Frame
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from api.gathered_writes import GatheredWrites
+from api.http.gathered_writes import GatheredWrites
 
 pytestmark = pytest.mark.anyio
 

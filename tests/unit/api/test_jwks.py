@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from api.auth import Authenticator, AuthError, KeysUnavailable, TrustedIssuer, authenticator_from_settings
-from api.jwks import DOCUMENT_BYTES_MAX, JwksKeys, read_key_set
-from api.token_keys import UnusableKey
-from api.tokens import ClaimRules
+from api.auth.authenticator import Authenticator, AuthError, KeysUnavailable, TrustedIssuer, authenticator_from_settings
+from api.auth.jwks import DOCUMENT_BYTES_MAX, JwksKeys, read_key_set
+from api.auth.token_keys import UnusableKey
+from api.auth.tokens import ClaimRules
 from infra.clock import ManualClock
 from infra.settings import Settings, SettingsError
 from tests.support import token_maker as maker

@@ -11,12 +11,12 @@ from litestar import Litestar, Request, Response, get, post
 from litestar.params import FromPath
 from pydantic import BaseModel
 
-from api.auth import Authenticator, TrustedIssuer
-from api.edge import Edge, litestar_options
-from api.jwks import FixedKey
+from api.auth.authenticator import Authenticator, TrustedIssuer
+from api.auth.jwks import FixedKey
+from api.auth.token_keys import secret_key
+from api.auth.tokens import ClaimRules
+from api.http.edge import Edge, litestar_options
 from api.openapi import openapi_config, openapi_document
-from api.token_keys import secret_key
-from api.tokens import ClaimRules
 from infra.clock import ManualClock
 from infra.ids import SeededIds
 from tests.support.asgi_client import Reply, send_request

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, field_validator
 
+from api.auth.tokens import AuthError, KeysUnavailable
 from api.field_errors import FieldError, of_pydantic
 from api.problems import INTERNAL, TITLES, Problem, problem_of
-from api.tokens import AuthError, KeysUnavailable
 from domain import errors
 from domain.values import Json
 

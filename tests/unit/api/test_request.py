@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.headers import SECURITY, Cors, complete
+from api.auth.tokens import AuthError
+from api.http.headers import SECURITY, Cors, complete
+from api.http.query import integer, parse_query, refuse_unknown
+from api.http.request import Call, call_of, fingerprint, single_headers
 from api.problems import Refused
-from api.query import integer, parse_query, refuse_unknown
-from api.request import Call, call_of, fingerprint, single_headers
-from api.tokens import AuthError
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=6),

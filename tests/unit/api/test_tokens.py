@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.auth import Authenticator, AuthError, TrustedIssuer
-from api.jwks import FixedKey
-from api.token_keys import Key, UnusableKey, jwk_key, pem_key, secret_key
-from api.tokens import SECONDS_MAX, ClaimRules, Principal, take_apart
+from api.auth.authenticator import Authenticator, AuthError, TrustedIssuer
+from api.auth.jwks import FixedKey
+from api.auth.token_keys import Key, UnusableKey, jwk_key, pem_key, secret_key
+from api.auth.tokens import SECONDS_MAX, ClaimRules, Principal, take_apart
 from infra.clock import ManualClock
 from tests.support import token_maker as maker
 
@@ -284,7 +284,7 @@ async def test_a_token_is_believed_for_a_minute_at_most_and_never_beyond_its_end
 async def test_only_so_many_tokens_are_remembered_and_the_least_used_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("api.auth.CACHE_ENTRIES_MAX", 3)
+    monkeypatch.setattr("api.auth.authenticator.CACHE_ENTRIES_MAX", 3)
     by = judge(secret_key(SECRET))
     tokens = [signed(changed(sub=f"u{n}")) for n in range(4)]
     for token in tokens[:3]:

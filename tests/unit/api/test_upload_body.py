@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.body_gate import ClientGone
+from api.http.body_gate import ClientGone
+from api.http.upload_body import UploadBody, read_upload
 from api.problems import Refused
-from api.upload_body import UploadBody, read_upload
 from tests.support.voices import form
 
 FIELDS = ("language", "speak")

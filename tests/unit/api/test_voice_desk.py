@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.frames import Reply
+from api.live.frames import Reply
 from api.socket_voice import SocketVoice
 from api.voice_desk import UPLOADS_AT_ONCE_MAX, UPLOADS_AT_ONCE_OF_USER_MAX, VoiceDesk
 from domain.errors import Conflict, TooMany, Unavailable

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from litestar import Litestar, Response, get
 
-from api.auth import Authenticator, TrustedIssuer
-from api.edge import Edge, litestar_options
-from api.jwks import FixedKey
-from api.token_keys import secret_key
-from api.tokens import ClaimRules
+from api.auth.authenticator import Authenticator, TrustedIssuer
+from api.auth.jwks import FixedKey
+from api.auth.token_keys import secret_key
+from api.auth.tokens import ClaimRules
+from api.http.edge import Edge, litestar_options
 from api.web import FOLDER, WebClient, login_origins, policy
 from infra.clock import ManualClock
 from infra.ids import SeededIds

@@ -13,7 +13,7 @@ from domain.ports import StoredEvent
 from domain.values import Task
 from infra.clock import ManualClock
 from infra.ids import new_id
-from infra.keys import Keyring
+from infra.keys.keyring import Keyring
 from infra.memory import MemoryDatabase, MemoryEventLog, MemoryKeyStore
 
 pytestmark = pytest.mark.anyio

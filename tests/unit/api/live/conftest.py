@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from api import hub as hub_module
+from api.live import hub as hub_module
 from tests.support.live_world import USER, Process, World
 
 

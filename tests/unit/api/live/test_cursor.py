@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.cursor import Cursor, Place, parse_cursor
+from api.live.cursor import Cursor, Place, parse_cursor
 from domain.errors import Invalid
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.timeline import Sent
+from api.live.timeline import Sent
 from domain.frames import TokenChunk
 from tests.unit.api.live.test_timeline import Live
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from api import client as client_module
-from api import timeline as timeline_module
-from api.tokens import Principal
+from api.auth.tokens import Principal
+from api.live import client as client_module
+from api.live import timeline as timeline_module
 from commands.sessions import CloseSession, OpenSession
 from domain.errors import DomainError, Gone, Invalid, NotFound, TooMany, Unavailable
 from tests.support.live_world import GENERATION, USER, Connection, Process, World, opened

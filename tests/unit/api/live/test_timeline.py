@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from api.cursor import Place
-from api.timeline import HELD_CHUNKS_MAX, Sent, Timeline, step
+from api.live.cursor import Place
+from api.live.timeline import HELD_CHUNKS_MAX, Sent, Timeline, step
 from commands.actions import RunAction
 from commands.conversations import DeleteConversation
 from commands.messages import StopReply

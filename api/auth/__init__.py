@@ -1,0 +1,1 @@
+"""Who calls: tokens and the keys that verify them, and tickets for clients that cannot send headers."""

@@ -1,0 +1,1 @@
+"""The event log on Postgres: appended in groups, followed by its tail."""
