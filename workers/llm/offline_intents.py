@@ -26,6 +26,9 @@ from workers.understanding.time_words import MOVED_BY, WHEN, Pattern, pattern, s
 
 WISHES_MAX = limits.ACTIONS_PER_MESSAGE_MAX
 _THANKS_CHARACTERS_MAX = 60
+_AHEAD = 200  # characters of what follows, looked at for what it asks
+_ENDS_LOOKED_AT_MAX = 50  # full stops and clauses that may or may not end something
+_TIME_CHARACTERS_MAX = 60  # of a title that may be nothing but a time
 _BLANKS = re.compile(r"[^\S\n]+")
 
 
@@ -46,6 +49,14 @@ _CLAUSE_ENDS = re.compile(
 )
 _REQUEST = pattern(r"[\w\s,!]{0,40}?\b(?:can|could|would|will) you ")
 _QUESTION_WORD = pattern(r"(?:what|who|whom|whose|when|where|why|how|which|whether|if)\b")
+_AND = re.compile(r",? and |, ", re.IGNORECASE)
+_TO = pattern(r"(?:to|about|of) ")
+_REMIND_ME = pattern(rf"{POLITE}remind (?:me|us)\b")
+_LIST_BEGINS = pattern(
+    rf"{POLITE}(?:(?:add|create|make|put) )?(?:(?:these|the following|my|some|new) )*"
+    r"(?:things to do|to-?dos?|tasks?|reminders?)"
+    r"(?: (?:to|on) (?:my|the) (?:[\w-]+ )?list)?(?: for me)? ?:"
+)
 
 
 def wishes_of(message: str, tasks: Collection[str] | None = None) -> list[Wish]:
@@ -144,19 +155,6 @@ def _each_of(wish: Wish, tasks: Collection[str] | None) -> list[Wish]:
         return [wish]
     named = [known for title in titles for known in tasks or () if content_words(known) == content_words(title)]
     return [Wish(wish.tool, {"title": known}) for known in named] if len(named) == len(titles) > 1 else [wish]
-
-
-_AND = re.compile(r",? and |, ", re.IGNORECASE)
-_TO = pattern(r"(?:to|about|of) ")
-_REMIND_ME = pattern(rf"{POLITE}remind (?:me|us)\b")
-_LIST_BEGINS = pattern(
-    rf"{POLITE}(?:(?:add|create|make|put) )?(?:(?:these|the following|my|some|new) )*"
-    r"(?:things to do|to-?dos?|tasks?|reminders?)"
-    r"(?: (?:to|on) (?:my|the) (?:[\w-]+ )?list)?(?: for me)? ?:"
-)
-_AHEAD = 200  # characters of what follows, looked at for what it asks
-_ENDS_LOOKED_AT_MAX = 50  # full stops and clauses that may or may not end something
-_TIME_CHARACTERS_MAX = 60  # of a title that may be nothing but a time
 
 
 def calls_for(wishes: Sequence[Wish], tools: Sequence[ToolSpec]) -> list[ToolCall]:
