@@ -58,30 +58,9 @@ _WEEK = re.compile(r"\bweek\b", re.IGNORECASE)
 _ASKS = re.compile(r"(?:what|which|who|whose|where|when|how)\b.*\?$", re.IGNORECASE | re.DOTALL)
 _QUESTION_WORDS = frozenset({"what", "which", "who", "whose", "where", "when", "how"})
 _LITTLE_WORDS = frozenset({"is", "are", "was", "do", "does", "did", "the", "a", "an", "s", "of", "for", "to"})
-_EMPTY = (
-    _QUESTION_WORDS
-    | _LITTLE_WORDS
-    | {
-        "in",
-        "at",
-        "on",
-        "am",
-        "my",
-        "mine",
-        "i",
-        "me",
-        "you",
-        "and",
-        "again",
-        "please",
-        "have",
-        "has",
-        "there",
-        "any",
-        "like",
-        "prefer",
-    }
-)
+_SELF_WORDS = frozenset({"i", "me", "my", "mine", "am", "have", "has", "like", "prefer"})
+_POLITE_WORDS = frozenset({"you", "there", "any", "and", "again", "please"})
+_EMPTY = _QUESTION_WORDS | _LITTLE_WORDS | _SELF_WORDS | _POLITE_WORDS | {"in", "at", "on"}
 # What any entry of an agenda may be called: they tell none from another.
 _ANY_ENTRY = frozenset(
     {"agenda", "calendar", "schedule", "meeting", "meetings", "appointment", "appointments", "event", "events", "next"}
