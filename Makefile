@@ -19,7 +19,7 @@ run: setup ## set up, then `microcos dev`: everything on this machine
 
 # Each process of the suite has servers of its own; a file stays in one process, and so do all kill tests.
 test: $(VENV)/.installed-test ## the whole suite, against real servers from wheels
-	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-test ## format, lint, types, the direction of imports
 	$(BIN)/ruff format --check .
