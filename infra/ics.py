@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,6 +34,7 @@ _ZONE_ID = re.compile(r"TZID(?:;[^:]*)?:(.*)", re.IGNORECASE)
 _ZONE_PLACE = re.compile(r"X-LIC-LOCATION(?:;[^:]*)?:(.*)", re.IGNORECASE)
 _NAME = re.compile(r'[^":;]*')
 _PARAMETER = re.compile(r';(?:[^":;]|"[^"]*")*')
+_MARK = re.compile(r"(BEGIN|END):\s*([\w-]+)\s*", re.IGNORECASE)
 _EVENT_BEGINS = re.compile(r"BEGIN:VEVENT\s*", re.IGNORECASE)
 _TIMES = frozenset({"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID"})
 
@@ -51,6 +52,7 @@ def read_calendar_file(data: bytes, *, events_max: int) -> CalendarPage:
     lines, places = _lines(data)
     if sum(1 for line in lines if _EVENT_BEGINS.fullmatch(line) is not None) > events_max:
         raise Invalid(f"The file has more than {events_max} events. Split it.", code="calendar_file_too_large")
+    _check_whole(lines)
     try:
         calendars = Component.from_ical("\r\n".join(lines) + "\r\n", multiple=True)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
@@ -74,6 +76,19 @@ def read_calendar_file(data: bytes, *, events_max: int) -> CalendarPage:
 
 def _no_calendar() -> Invalid:
     return Invalid("This is no calendar file: it does not read as iCalendar (RFC 5545).", code="calendar_file_invalid")
+
+
+def _check_whole(lines: Iterable[str]) -> None:
+    """The library reads what a cut-off file has left as if it were all, and drops the event that was cut."""
+    begun: list[str] = []
+    for mark in filter(None, map(_MARK.fullmatch, lines)):
+        name = mark[2].upper()
+        if mark[1].upper() == "BEGIN":
+            begun.append(name)
+        elif not begun or begun.pop() != name:
+            raise _no_calendar()
+    if begun:
+        raise Invalid(f"The file is cut off: its {begun[-1]} has no end.", code="calendar_file_invalid")
 
 
 def _lines(data: bytes) -> tuple[list[str], dict[str, str]]:

@@ -228,6 +228,24 @@ def test_what_is_no_calendar_file_is_refused(data: bytes) -> None:
     assert refused.value.code == "calendar_file_invalid"
 
 
+@pytest.mark.parametrize("cut", ["END:VCALENDAR", "END:VEVENT", "DTEND"])
+def test_a_file_that_is_cut_off_is_refused_and_not_taken_for_all(cut: str) -> None:
+    whole = (
+        "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\n"
+        "BEGIN:VEVENT\nUID:1\nDTSTART:20251121T090000Z\nDTEND:20251121T100000Z\nEND:VEVENT\n"
+        "BEGIN:VEVENT\nUID:2\nDTSTART:20251122T090000Z\nDTEND:20251122T100000Z\nEND:VEVENT\nEND:VCALENDAR\n"
+    )
+    assert len(read_calendar_file(whole.encode(), events_max=10).events) == 2
+    with pytest.raises(Invalid) as refused:
+        read_calendar_file(whole[: whole.rindex(cut)].encode(), events_max=10)
+    assert (refused.value.code, "cut off" in refused.value.detail) == ("calendar_file_invalid", True)
+
+
+def test_a_file_whose_parts_do_not_match_is_refused() -> None:
+    with pytest.raises(Invalid):
+        read_calendar_file(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VEVENT\r\n", events_max=10)
+
+
 @pytest.mark.parametrize("data", [b"BEGIN:VEVENT\r\n" * 11, b"begin:vevent \n" * 11, b"A:\r\n" * (LINES_MAX + 1)])
 def test_a_file_that_is_too_much_work_is_refused_unread(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.ics.Component", None)
