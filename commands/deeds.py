@@ -173,7 +173,7 @@ def _moved_due(phrase: str, task: Task, setting: Setting) -> When | None:
     """From where it stands on the user's clock, where that is ahead: nobody moves a task to an hour that is over."""
     if task.due is None or task.due_at_ms is None:
         return setting.when(phrase)
-    due = task.due if len(task.due) == len("2025-11-19") else local_minute(task.due_at_ms, setting.brain.timezone)
+    due = task.due if "T" not in task.due else local_minute(task.due_at_ms, setting.brain.timezone)
     when = moved(phrase, due, setting)
     if when is not None and names_only_a_time(phrase) and when.due < setting.now.isoformat():
         return setting.when(phrase) or when

@@ -17,15 +17,10 @@ def local_text(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="seconds" if moment.second else "minutes")
 
 
-def instant_ms(local: str, timezone: str) -> int:
-    """Unix milliseconds of a wall time or of the beginning of a day. One that comes twice is its first; one that never
-    comes is as far behind the last that did as it says, which is after the gap."""
-    return int(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(timezone)).timestamp()) * 1000
-
-
-def second_instant_ms(local: str, timezone: str) -> int:
-    """As `instant_ms`, but of a wall time that comes twice its second."""
-    return int(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(timezone), fold=1).timestamp()) * 1000
+def instant_ms(local: str, timezone: str, *, fold: int = 0) -> int:
+    """Unix milliseconds of a wall time or of the beginning of a day. One that comes twice is its first, with `fold` 1
+    its second; one that never comes is as far behind the last that did as it says, which is after the gap."""
+    return int(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(timezone), fold=fold).timestamp()) * 1000
 
 
 def local_moment(at_ms: int, timezone: str) -> datetime:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from domain.local_times import instant_ms, second_instant_ms
+from domain.local_times import instant_ms
 
 Cabin = Literal["economy", "premium_economy", "business", "first"]
 
@@ -87,9 +87,9 @@ class Leg:
     @property
     def arrival_at_ms(self) -> int:
         """In the hour that clocks show twice, the one that the duration leads to."""
-        first, second = (of(self.arrival, self.arrival_timezone) for of in (instant_ms, second_instant_ms))
         expected = self.departure_at_ms + self.duration_minutes * 60_000
-        return first if abs(first - expected) <= abs(second - expected) else second
+        both = [instant_ms(self.arrival, self.arrival_timezone, fold=fold) for fold in (0, 1)]
+        return min(both, key=lambda at_ms: abs(at_ms - expected))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,7 +104,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
         if size > limits.head_bytes_max or len(self.headers) > limits.headers_max:
             self._refusal = self._head_too_large()
             raise _Refuse
-        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
+        if {value.lower() for name, value in self.headers if name == b"transfer-encoding"} - {b"chunked"}:
             # The parser would hand on the coded bytes as if they were the body.
             self._refusal = _CODED
             raise _Refuse

@@ -107,13 +107,13 @@ def _meant(request: ModelRequest) -> str:
 
 def _wishes(request: ModelRequest) -> list[Wish]:
     said = [message.content for message in request.messages if message.role == "user"]
-    plan = plan_wish(" ".join(_last_user_text(request).split()), sections_of(request.messages))
-    return wishes_in([*said[:-1], _meant(request)], _titles(request)) if plan is None else [Wish(*plan)]
-
-
-def _titles(request: ModelRequest) -> list[str] | None:
-    """Of the open tasks, as the prompt has them: `call John (due tomorrow 17:00)`. None where it tells of no state."""
     sections = sections_of(request.messages)
+    plan = plan_wish(" ".join(_last_user_text(request).split()), sections)
+    return wishes_in([*said[:-1], _meant(request)], _titles(sections)) if plan is None else [Wish(*plan)]
+
+
+def _titles(sections: Mapping[str, Sequence[str]]) -> list[str] | None:
+    """Of the open tasks, as the prompt has them: `call John (due tomorrow 17:00)`. None where it tells of no state."""
     return [titled(task) for task in sections.get("tasks", ())] if "now" in sections else None
 
 

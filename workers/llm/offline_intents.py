@@ -7,7 +7,7 @@ must not look at anything but the message.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,10 +19,20 @@ from workers.llm.offline_days import event_wish
 from workers.llm.offline_german import german_reminder
 from workers.llm.offline_memories import memory_wish
 from workers.llm.offline_preferences import preference_wish
-from workers.llm.offline_words import NO_NAME, POLITE, POLITENESS, content_words, squeeze, title_of
+from workers.llm.offline_words import (
+    NO_NAME,
+    POLITE,
+    POLITENESS,
+    Rule,
+    content_words,
+    first_made,
+    rule,
+    squeeze,
+    title_of,
+)
 from workers.understanding.flight_words import flight_arguments
 from workers.understanding.intents import NOTE_ORDER, own_words, wants_action
-from workers.understanding.time_words import MOVED_BY, WHEN, Pattern, pattern, split_leading_when, split_when
+from workers.understanding.time_words import MOVED_BY, WHEN, pattern, split_leading_when, split_when
 
 WISHES_MAX = limits.ACTIONS_PER_MESSAGE_MAX
 _THANKS_CHARACTERS_MAX = 60
@@ -188,12 +198,8 @@ def _wish_of(sentence: str) -> Wish | None:
         return Wish(*said)
     if (german := german_reminder(bare)) is not None:
         return _task(german[0], german[1])
-    for rule, make in _RULES:
-        match = rule.fullmatch(sentence)
-        if match is not None:
-            wish = make(match)
-            if wish is not None:
-                return wish
+    if (made := first_made(_RULES, sentence)) is not None:
+        return made
     if (said := memory_wish(sentence)) is not None:
         return Wish(*said)
     if (
@@ -323,47 +329,40 @@ _WHEN_UNKNOWN = pattern(r"(?P<when>(?:on|at|in|by|before|after|around) (?:\S+ ){
 _ONLY_TIME = pattern(rf"(?:{WHEN})")
 
 
-def _rule(
-    text: str, make: Callable[[re.Match[str]], Wish | None]
-) -> tuple[Pattern, Callable[[re.Match[str]], Wish | None]]:
-    return pattern(POLITE + text), make
-
-
-# The first that fits a whole sentence is taken.
-_RULES = (
-    _rule(
+_RULES: tuple[Rule[Wish], ...] = (
+    rule(
         rf"(?:{_SET_REMINDER}|remind me|remind us|nudge me|ping me|{_DONT_FORGET}(?!,? (?:that )?i\b))"
         rf"(?:,? (?:for )?(?P<when>{WHEN}))?[,:]? (?:(?:to|about|of|for|that) )?{_WHAT}",
         _remind,
     ),
-    _rule(rf"(?:to-?do|task)(?: ?[:–-]| -) ?{_WHAT}", _add),
-    _rule(rf"(?:add|put) (?P<what>\S.*?) (?:to|on|onto) {_LIST}(?:,? (?:for )?(?P<when>{WHEN}))?[.!]?", _add),
-    _rule(rf"(?:add|put) (?:to|on|onto) {_LIST} ?: ?{_WHAT}", _add),
-    _rule(rf"{_NEW_TASK}(?: (?:to|for|called|named|saying|about|that says))? ?:? ?{_WHAT}", _add),
-    _rule(rf"(?:mark|set) {_THE_TASK}(?P<what>\S.*?) (?:as )?(?:not |un-?){_DONE}[.!]?", _reopen),
-    _rule(rf"re-?open {_THE_TASK}(?P<what>\S.*?)(?: {_TASK})?[.!]?", _reopen),
-    _rule(rf"(?:mark|set) {_THE_TASK}(?P<what>\S.*?) (?:as )?{_DONE}[.!]?", _complete),
-    _rule(rf"(?:tick|check|cross) off {_THE_TASK}{_WHAT}", _complete),
-    _rule(rf"(?:tick|check|cross) {_THE_TASK}(?P<what>\S.*?) off(?: {_LIST})?[.!]?", _complete),
-    _rule(rf"(?:(?:i'm|i am|i've|i have|i)(?: just)? )?{_FINISHED} {_THE_TASK}{_WHAT}", _complete),
-    _rule(rf"{_THE_TASK}(?P<what>\S.{{0,200}}?) is (?:now )?{_DONE}[.!]?", _complete),
-    _rule(rf"(?:{_DROP_ANY}|take) {_THE_TASK}(?P<what>\S.*?) (?:from|off|out of) {_LIST}[.!]?", _delete),
-    _rule(rf"{_DROP_ANY} (?:(?:the|my) )?{_TASK} (?:(?:to|about|called|named|for) )?{_WHAT}", _delete),
-    _rule(rf"{_DROP_ANY} (?:(?:the|my) )?(?P<what>\S.*?) {_TASK}[.!]?", _delete),
-    _rule(
+    rule(rf"(?:to-?do|task)(?: ?[:–-]| -) ?{_WHAT}", _add),
+    rule(rf"(?:add|put) (?P<what>\S.*?) (?:to|on|onto) {_LIST}(?:,? (?:for )?(?P<when>{WHEN}))?[.!]?", _add),
+    rule(rf"(?:add|put) (?:to|on|onto) {_LIST} ?: ?{_WHAT}", _add),
+    rule(rf"{_NEW_TASK}(?: (?:to|for|called|named|saying|about|that says))? ?:? ?{_WHAT}", _add),
+    rule(rf"(?:mark|set) {_THE_TASK}(?P<what>\S.*?) (?:as )?(?:not |un-?){_DONE}[.!]?", _reopen),
+    rule(rf"re-?open {_THE_TASK}(?P<what>\S.*?)(?: {_TASK})?[.!]?", _reopen),
+    rule(rf"(?:mark|set) {_THE_TASK}(?P<what>\S.*?) (?:as )?{_DONE}[.!]?", _complete),
+    rule(rf"(?:tick|check|cross) off {_THE_TASK}{_WHAT}", _complete),
+    rule(rf"(?:tick|check|cross) {_THE_TASK}(?P<what>\S.*?) off(?: {_LIST})?[.!]?", _complete),
+    rule(rf"(?:(?:i'm|i am|i've|i have|i)(?: just)? )?{_FINISHED} {_THE_TASK}{_WHAT}", _complete),
+    rule(rf"{_THE_TASK}(?P<what>\S.{{0,200}}?) is (?:now )?{_DONE}[.!]?", _complete),
+    rule(rf"(?:{_DROP_ANY}|take) {_THE_TASK}(?P<what>\S.*?) (?:from|off|out of) {_LIST}[.!]?", _delete),
+    rule(rf"{_DROP_ANY} (?:(?:the|my) )?{_TASK} (?:(?:to|about|called|named|for) )?{_WHAT}", _delete),
+    rule(rf"{_DROP_ANY} (?:(?:the|my) )?(?P<what>\S.*?) {_TASK}[.!]?", _delete),
+    rule(
         rf"(?:set|make|mark|change) (?:the priority of )?{_THE_TASK}(?P<what>\S.*?) (?:as |to )?(?:an? )?"
         r"(?P<level>low|normal|high|top|urgent)(?: priority)?[.!]?",
         _urgent,
     ),
-    _rule(rf"rename {_THE_TASK}(?P<what>\S.*?) (?:to|as|into) (?P<new>\S.*)", _rename),
-    _rule(rf"change the (?:title|name) of {_THE_TASK}(?P<what>\S.*?) (?:to|into) (?P<new>\S.*)", _rename),
-    _rule(
+    rule(rf"rename {_THE_TASK}(?P<what>\S.*?) (?:to|as|into) (?P<new>\S.*)", _rename),
+    rule(rf"change the (?:title|name) of {_THE_TASK}(?P<what>\S.*?) (?:to|into) (?P<new>\S.*)", _rename),
+    rule(
         rf"(?:change|move|set) the (?:due date|deadline|date|time) (?:of|for) {_THE_TASK}(?P<what>\S.*?) (?:to|for) "
         rf"{_MOVED}[.!]?",
         _move,
     ),
-    _rule(rf"(?:make|set) {_THE_TASK}(?P<what>\S.*?) due {_MOVED}[.!]?", _move),
-    _rule(
+    rule(rf"(?:make|set) {_THE_TASK}(?P<what>\S.*?) due {_MOVED}[.!]?", _move),
+    rule(
         rf"(?:move|reschedule|postpone|push|shift|delay|snooze|change)(?: back)? {_THE_TASK}(?P<what>\S.*?) "
         rf"(?:back )?(?:to |until |till |for )?{_MOVED}[.!]?",
         _move,

@@ -5,14 +5,13 @@ by their name. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import msgspec
 
 from commands.preference_values import HOURS_SAID, check_timezone, value_of_text
 from domain.errors import Invalid
-from workers.llm.offline_words import POLITE, QUOTES, Said
-from workers.understanding.time_words import WHEN, Pattern, pattern
+from workers.llm.offline_words import QUOTES, Rule, Said, first_made, rule
+from workers.understanding.time_words import WHEN, pattern
 
 SUMMARY_HOUR, NOON = 8, 12
 
@@ -25,11 +24,8 @@ _OTHERS = re.compile(r"task|to-?do|reminder|meeting|appointment|event|call|lunch
 
 def preference_wish(sentence: str) -> Said | None:
     """The preference that a sentence sets, as a call of its tool."""
-    for rule, make in _RULES:
-        match = rule.fullmatch(sentence)
-        if match is not None and (value := make(match)) is not None:
-            return "set_preference", value
-    return None
+    preference = first_made(_RULES, sentence)
+    return None if preference is None else ("set_preference", preference)
 
 
 def _timezone(match: re.Match[str]) -> dict[str, str]:
@@ -116,48 +112,41 @@ def _notify(hour: str | None) -> dict[str, str]:
     return {"key": "notifications", "value": msgspec.json.encode({"dailySummary": hour}).decode()}
 
 
-def _rule(
-    text: str, make: Callable[[re.Match[str]], dict[str, str] | None]
-) -> tuple[Pattern, Callable[[re.Match[str]], dict[str, str] | None]]:
-    return pattern(POLITE + text), make
-
-
-# The first that fits a whole sentence and makes something of it is taken.
-_RULES = (
-    _rule(r"(?:(?:set|change|switch|update) )?my time ?zone (?:to|is)(?: now)? (?P<value>\S.*)", _timezone),
-    _rule(r"(?:i'm|i am) (?=.*\bnow\b)(?:now )?in (?P<value>\S.*?)(?: now)?[.!]?", _whereabouts),
-    _rule(
+_RULES: tuple[Rule[dict[str, str]], ...] = (
+    rule(r"(?:(?:set|change|switch|update) )?my time ?zone (?:to|is)(?: now)? (?P<value>\S.*)", _timezone),
+    rule(r"(?:i'm|i am) (?=.*\bnow\b)(?:now )?in (?P<value>\S.*?)(?: now)?[.!]?", _whereabouts),
+    rule(
         r"(?:(?:set|change|update) (?:my |the )?|my )work(?:ing)? ?hours(?: (?:to|are|is))?(?: now)?:? (?P<value>\S.*)",
         _work_hours,
     ),
-    _rule(r"i (?:usually |normally )?work (?=from |between |\d)(?P<value>\S.*)", _hours_worked),
-    _rule(
+    rule(r"i (?:usually |normally )?work (?=from |between |\d)(?P<value>\S.*)", _hours_worked),
+    rule(
         rf"(?:(?:turn|switch) (?P<on>on|off) {_NOTICES}|(?:turn|switch) {_NOTICES.replace('<what>', '<which>')}"
         rf" (?P<later>on|off)|(?P<able>enable|disable|mute) {_NOTICES.replace('<what>', '<named>')})[.!]?",
         _switch,
     ),
-    _rule(
+    rule(
         r"(?:send|give|write) me (?:an? |my |the )?daily (?:summary|briefing)(?: every (?:day|morning))?"
         r"(?: at (?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))? ?(?P<half>[ap]\.?m\.?)?)?"
         r"(?: every (?:day|morning))?[.!]?",
         _daily_summary,
     ),
-    _rule(
+    rule(
         r"(?:stop|no more|end)(?: sending| with)?(?: me)?(?: my| the)? daily (?:summar\w+|briefings?)[.!]?", _no_summary
     ),
-    _rule(
+    rule(
         rf"(?:{_SET} my (?:{_LIKED} )?airline(?: preference)? (?:to|is)|my {_LIKED} airline is(?: now)?"
         r"|i prefer (?:to fly|flying)(?: with| on)?) (?P<value>\S.{0,60})",
         _airline,
     ),
-    _rule(r"(?:i never|never|i won't|i don't) fly with (?P<value>\S.{0,60})", _airline_avoided),
-    _rule(rf"(?:{_SET} )?my home airport (?:to|is)(?: now)? (?P<value>[a-z]{{3}})[.!]?", _home_airport),
-    _rule(
+    rule(r"(?:i never|never|i won't|i don't) fly with (?P<value>\S.{0,60})", _airline_avoided),
+    rule(rf"(?:{_SET} )?my home airport (?:to|is)(?: now)? (?P<value>[a-z]{{3}})[.!]?", _home_airport),
+    rule(
         rf"(?:{_SET} my (?:{_LIKED} )?(?:cabin|travel class|class)(?: class)? to|i (?:always )?(?:prefer to )?fly) "
         r"(?P<value>economy|premium economy|business|first)(?: class)?[.!]?",
         _cabin,
     ),
-    _rule(
+    rule(
         r"(?:set|change|switch) my (?P<key>[a-z][a-z ]{1,40}?)(?: preference| setting)? to (?P<value>\S.{0,80})",
         _other,
     ),

@@ -1,12 +1,18 @@
-"""What the rules of the offline model share: words of politeness, titles, and names that name nothing. Pure."""
+"""What the rules of the offline model share: how they are written and read, words of politeness, titles, and names that
+name nothing. Pure.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from domain import limits
-from workers.understanding.time_words import pattern
+from workers.understanding.time_words import Pattern, pattern
 
+T = TypeVar("T")
+Rule = tuple[Pattern, Callable[[re.Match[str]], T | None]]
 Said = tuple[str, dict[str, str]]  # a tool and its arguments
 
 POLITE = (
@@ -20,6 +26,20 @@ NO_NAME = pattern(
     r"(?:my|the|this|that|it|them|these|those|all|every|each|any|everything|anything|one|first|last|new|old|done"
     r"|completed|(?:all|every|each|any|everything|anything) .*)"
 )
+
+
+def rule(text: str, make: Callable[[re.Match[str]], T | None]) -> Rule[T]:
+    """For a whole sentence, asked for politely or not."""
+    return pattern(POLITE + text), make
+
+
+def first_made(rules: Iterable[Rule[T]], sentence: str) -> T | None:
+    """By the first rule that fits the whole sentence and makes something of it."""
+    for known, make in rules:
+        match = known.fullmatch(sentence)
+        if match is not None and (made := make(match)) is not None:
+            return made
+    return None
 
 
 def squeeze(text: str) -> str:
