@@ -177,8 +177,9 @@ async def get_job(request: Request[Any, Any, Any], job_id: FromPath[str]) -> Res
 async def get_audio(request: Request[Any, Any, Any], message_id: FromPath[str]) -> Response[bytes]:
     """The answer as it is read aloud, for an hour after `message.audio` has announced it; 410 from then on."""
     services, _, user = await caller(request)
-    version = await services.version_of(user.user_id)
-    # Whoever has seen `message.audio` shall hear it, even where the view is a moment behind the stream.
+    # Whoever has seen `message.audio`, perhaps at another process, shall hear it. So the log itself says how far the
+    # stream is: what this process knows of it may be a moment behind, as the view may.
+    version = await services.log.head(user.user_id)
     await services.views.wait_for("state", user.user_id, version)
     spoken = await fetch_spoken(services.views.reader, user.user_id, message_id)
     if spoken.expires_at_ms is None:

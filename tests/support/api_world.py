@@ -108,8 +108,8 @@ class User:
     async def say(self, text: str, **more: Any) -> dict[str, Any]:
         return await self.made("/message", {"channel": "chat", "text": text, **more})
 
-    async def task(self, title: str, **more: Any) -> dict[str, Any]:
-        return await self.made("/tasks", {"task": {"title": title, **more}})
+    async def task(self, title: str, *, at: int = 0, **more: Any) -> dict[str, Any]:
+        return await self.made("/tasks", {"task": {"title": title, **more}}, at=at)
 
     async def head(self) -> int:
         """The stream's version, by the log itself."""

@@ -8,6 +8,7 @@ import pytest
 
 from infra.audio_store import AudioStore, audio_id
 from infra.clock import SystemClock
+from projections.wait import Freshness
 from tests.support.api_world import ApiWorld
 from tests.support.fake_speech import heard, spoken
 from tests.support.voice_routes import audio_of, job_of, sweep_of, upload
@@ -54,6 +55,29 @@ async def test_the_preference_speaks_for_every_message(world: ApiWorld) -> None:
     await user.put("/preferences/speak", {"value": True})
     reply_id = (await user.say("Hello"))["replyId"]
     assert (await audio_of(user, reply_id)).status_code == 200
+
+
+async def test_a_process_that_was_not_told_of_it_waits_for_it_as_well(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, side = world.user(), world.apps[1].side
+    await user.task("All that the second process knows", at=1)
+    waited_for: list[int] = []
+    wait_for = Freshness.wait_for
+
+    async def told(self: Freshness, view: str, user_id: str, min_version: int, timeout_seconds: float) -> None:
+        waited_for.append(min_version)
+        await wait_for(self, view, user_id, min_version, timeout_seconds)
+
+    side.feed.remove(side.states)
+    try:
+        reply_id = (await user.say("Hello", speak=True))["replyId"]
+        await audio_of(user, reply_id)
+        monkeypatch.setattr(Freshness, "wait_for", told)
+        assert (await audio_of(user, reply_id, at=1)).status_code == 200
+    finally:
+        side.feed.add(side.states)
+    assert waited_for == [await user.head()]
 
 
 async def test_what_cannot_be_heard_is_not_found_whoever_asks(world: ApiWorld) -> None:
