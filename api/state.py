@@ -22,6 +22,7 @@ from projections.state_queries import fetch_changes, fetch_state, fetch_state_at
 MESSAGES_DEFAULT, MESSAGES_MAX = 50, 500
 CHANGES_DEFAULT = 500
 UNIX_SECONDS_MIN = 10**9  # an integer from here on is a time and not a version
+UNIX_SECONDS_MAX = 253_402_300_799  # the end of the year 9999; clocks that count milliseconds are far beyond
 DIGITS = re.compile(r"[0-9]{1,18}")
 # A plus that was not escaped arrives as a space; where an offset stands it can be nothing else.
 TIME = re.compile(
@@ -74,6 +75,8 @@ async def _version_since(views: Views, user: User, since: str) -> int:
         given = int(since)
         if given < UNIX_SECONDS_MIN:
             return given
+        if given > UNIX_SECONDS_MAX:
+            raise Invalid("since is in seconds, and this is beyond the year 9999: is it in ms?", code="since_invalid")
         return await version_before(views.reader, user.user_id, given * 1000)
     at_ms = _unix_ms(since)
     if at_ms is None:

@@ -66,6 +66,7 @@ class Exporter:
 
     async def archive(self) -> AsyncIterator[bytes]:
         """The archive in pieces of any size but 0."""
+        await self.reader.bury_deleted(self.user_id)
         archive = ZipStream(datetime.fromtimestamp(self.now_ms / 1000, UTC))
         head = await self.log.head(self.user_id)
         async for name, data in self._files(head):

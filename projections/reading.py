@@ -19,11 +19,15 @@ from domain.errors import Invalid, Unavailable
 from domain.events import Fact
 from domain.ports import StoredEvent
 from domain.values import Json
+from infra.keys.deleted import DELETIONS, DeletedKeys
 from infra.keys.keyring import Keyring
 from infra.queries import Queries, Row
 
 # `view_mark` finds the last event of the user's that the view has seen: at or before the view's position.
 ONLY_MARK = "SELECT source, coalesce(version, 0) FROM view_mark(%(view)s, %(user)s)"
+
+DELETIONS_OF = """SELECT originator_version, topic, state FROM log0_events
+WHERE originator_id = %(user)s AND topic = ANY(%(names)s) ORDER BY originator_version"""
 
 CURSOR_BYTES_MAX = 200
 
@@ -40,6 +44,12 @@ class Reader:
         # Of its place in the log a row says nothing, and nobody asks for it.
         stored = [StoredEvent(0, user_id, version, name, bytes(state)) for version, name, state in rows]
         return await self.keyring.open_events(user_id, stored) if stored else []
+
+    async def bury_deleted(self, user_id: str) -> None:
+        """From here on nothing opens what the stream deletes, whether or not this process has heard of it: for those
+        who read the log itself, where all that was deleted still lies. Reads the stream's names."""
+        rows = await self.queries.fetch(DELETIONS_OF, {"user": user_id, "names": list(DELETIONS)})
+        DeletedKeys(self.keyring).receive(user_id, await self.open_rows(user_id, rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,7 @@ async def fetch_state_at(reader: Reader, log: EventLog, user_id: str, version: i
 
     Raises `Invalid` for a version that the stream has not reached.
     """
+    await reader.bury_deleted(user_id)
     tables, at_ms, after = MemoryTables(STATE), None, 0
     while after < version:
         page = await log.read_stream(user_id, after=after, until=version)

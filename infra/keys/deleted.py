@@ -1,15 +1,18 @@
 """Makes deleted text unreadable in this process at once, and not when the cached keys of its user are loaded again.
 
 A listener of the feed in every process that opens text. Keys are destroyed by a sweep after the commit; what this
-process holds of them goes as soon as it hears of the deletion.
+process holds of them goes as soon as it hears of the deletion. Whoever shows the past reads the DELETIONS first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from domain.event_types import EVENT_NAMES
 from domain.events import ConversationDeleted, Fact, NoteDeleted, UserErased
 from infra.keys.keyring import Keyring
+
+DELETIONS = tuple(EVENT_NAMES[event] for event in (ConversationDeleted, NoteDeleted, UserErased))
 
 
 class DeletedKeys:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from zipfile import ZipFile
 
 import pytest
 
-from commands.notes import AddNote
+from commands.notes import AddNote, DeleteNote
 from commands.write_side import WriteSide, open_write_side
 from infra.settings import Settings
 from projections import export
@@ -61,3 +62,20 @@ async def test_every_note_is_a_file_of_its_own(settings: Settings, monkeypatch: 
         files = [name for name in archive.namelist() if name.startswith("notes/")]
         assert sorted(files) == [f"notes/n{number}.txt" for number in range(7)]
         assert archive.read("notes/n5.txt") == b"5 ".ljust(NOTE_BYTES, b"x")
+
+
+async def test_what_another_process_has_just_deleted_is_not_in_it(settings: Settings) -> None:
+    """Nobody here follows the log, and no sweep runs."""
+    async with open_write_side(settings, "test") as here, open_write_side(settings, "test") as there:
+        exporter = await noted(here, "u1", 2)
+        await there.handler.handle(exporter.user_id, DeleteNote(note_id="n0", note_ref="n_0"))
+        catch_up(settings.database_url)
+        path = settings.data_dir / "all.zip"
+        path.write_bytes(b"".join([piece async for piece in exporter.archive()]))
+    with ZipFile(path) as archive:
+        added = [json.loads(line) for line in archive.read("events.jsonl").splitlines()][:2]
+    assert (
+        ["redacted" in event for event in added]
+        == [event["data"]["content"] is None for event in added]
+        == [True, False]
+    )

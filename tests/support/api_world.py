@@ -192,6 +192,7 @@ def world_settings(database_url: str, nats_url: str, data_dir: Any, **changes: A
         "auth_dev_secret": "a development secret of more than 32 bytes",
         "service_token": SERVICE_TOKEN,
         "log_poll_seconds": 0.2,
+        "min_version_wait_seconds": 30.0,  # a machine that stood still for a moment is no view that stands still
         "database_pool_size": 4,
         "limit_tokens_per_day": 0,
     }

@@ -129,6 +129,9 @@ class PlainKeyring:
     async def open_events(self, user_id: str, events: Sequence[StoredEvent]) -> list[Fact]:
         return [codec.open(event, self._keys[user_id]) for event in events]
 
+    def bury(self, user_id: str, key_id: str) -> None:
+        self._keys[user_id].destroy(key_id)
+
 
 def reader_of(world: World, *histories: History) -> Reader:
     return Reader(world.queries, PlainKeyring(histories))  # type: ignore[arg-type]

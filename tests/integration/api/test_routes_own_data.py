@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
@@ -17,6 +18,7 @@ from domain.errors import Gone
 from domain.events import MessageReceived
 from domain.values import Task
 from infra.ics import read_calendar_file
+from projections.export import Exporter
 from tests.support.api_routes import own_objects
 from tests.support.api_world import HOLD, ApiWorld, User
 from tests.support.sse_reader import read_events
@@ -155,24 +157,34 @@ async def test_one_archive_of_a_user_at_a_time_is_sent(world: ApiWorld) -> None:
     assert not exporting
 
 
-async def test_an_archive_of_somebody_who_is_erased_meanwhile_is_broken_off(world: ApiWorld) -> None:
+async def test_an_archive_of_somebody_who_is_erased_meanwhile_is_broken_off(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     user = world.user()
     for number in range(20):
-        # Much that does not compress, so that the archive is larger than what lies in buffers on the way.
+        # Much that does not compress, so that the archive has begun before it waits.
         await user.made(
             "/notes", {"text": "".join(chr(0x4E00 + (number * 7919 + at * at) % 20_000) for at in range(20_000))}
         )
     await user.read("/state")
     headers = {"authorization": f"Bearer {user.token}"}
     keyring, user_id = world.apps[0].side.keyring, await world.user_id(user.sub)
+    is_heard, messages = asyncio.Event(), Exporter._messages
 
     async def heard() -> bool:
         return (await keyring.load(user_id)).is_erased
 
+    async def later(self: Exporter) -> AsyncIterator[bytes]:
+        await is_heard.wait()
+        async for piece in messages(self):
+            yield piece
+
+    monkeypatch.setattr(Exporter, "_messages", later)
     with pytest.raises(httpx.RemoteProtocolError):
         async with world.clients[0].stream("GET", "/api/v1/export", headers=headers) as answer:
             await user.made("/erase", at=1)
             await eventually_true(heard, "the process to hear of it")
+            is_heard.set()
             async for _ in answer.aiter_bytes():
                 pass
 
