@@ -2,6 +2,7 @@ import { tanstackStart } from "@tanstack/react-start/plugin/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 import { shakePrimitives } from "./scripts/shake-primitives.ts";
+import { shakeStart } from "./scripts/shake-start.ts";
 
 // Development: `microcos dev` answers what is not the page itself.
 const API = process.env.MICROCOS_URL ?? "http://127.0.0.1:8000";
@@ -16,6 +17,7 @@ export default defineConfig({
     }),
     react(),
     shakePrimitives(),
+    shakeStart(),
   ],
   server: { port: 5173, proxy: { "/api": { target: API, ws: true }, "/auth": API } },
   build: { target: "es2022" },

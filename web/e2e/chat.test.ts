@@ -233,7 +233,7 @@ test("search finds what was said and what was kept", async () => {
   await list.getByLabel("Search").fill("airport");
   await list.locator("mark", { hasText: "airport" }).first().waitFor();
   await person.shot("search");
-  await list.locator(".hits button", { hasText: "Messages" }).first().click();
+  await list.locator(".hits button", { hasText: "Main conversation" }).first().click();
   await person.page.locator(".message.user", { hasText: "favourite airport" }).waitFor();
   await list.getByLabel("Search").fill("nothing has these words");
   await list.getByText("Nothing found.").waitFor();
@@ -246,7 +246,7 @@ test("what is put forward happens only once it is approved", async () => {
   await person.ask("Select the first one");
   const card = person.answers.last().locator(".card.proposed");
   await card.getByRole("button", { name: "Approve" }).click();
-  await person.answers.last().locator(".card.committed").waitFor();
+  await person.answers.last().locator(".card.committed").getByText("selected").waitFor();
   await person.answers.first().locator(".card.trip").getByText("selected").waitFor();
   await person.shot("approved");
   await person.leave();

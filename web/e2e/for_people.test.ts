@@ -173,13 +173,15 @@ test("the last flight search of the day is said beforehand, and the one after it
 });
 
 test("a voice note says what is missing where speech is not set up", async () => {
-  const person = await Person.loggedIn(system, "speaker", { permissions: ["microphone"] });
-  await person.page.getByRole("button", { name: "Record a voice note" }).click();
-  await person.page.getByText("Listening …").waitFor();
+  const person = await Person.loggedIn(system, "speaker", { permissions: ["microphone"], locale: "de-DE" });
+  await person.page.getByRole("button", { name: "Sprachnachricht aufnehmen" }).click();
+  await person.page.getByText("Ich höre zu …").waitFor();
   await person.page.waitForTimeout(600); // something has to be said
   await person.shot("recording");
-  await person.page.getByRole("button", { name: "Send recording" }).click();
-  await person.page.locator(".notice").waitFor();
-  await person.page.getByRole("button", { name: "Record a voice note" }).waitFor();
+  await person.page.getByRole("button", { name: "Aufnahme senden" }).click();
+  await person.page
+    .locator(".notice", { hasText: "Spracherkennung ist auf diesem Server nicht eingerichtet" })
+    .waitFor();
+  await person.page.getByRole("button", { name: "Sprachnachricht aufnehmen" }).waitFor();
   await person.leave(/Failed to load resource|WebSocket/);
 });

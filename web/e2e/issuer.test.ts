@@ -121,11 +121,11 @@ test("while the issuer does not answer, what was written waits for it", async ()
   await page.route("**/api/v1/message", (route) => route.fulfill({ status: 401, body: "" }));
   await person.say("Are you there?");
   await asked;
-  await page.getByText("Sending …").waitFor();
+  await page.getByText("Waiting for a connection").waitFor();
   assert.equal(await banner(person).count(), 0);
   await page.unroute("**/api/v1/message");
   await page.unroute("**/.well-known/openid-configuration");
-  await assertSoon(async () => assert.equal(await page.getByText("Sending …").count(), 0));
+  await assertSoon(async () => assert.equal(await page.getByText("Waiting for a connection").count(), 0));
   await person.answered();
   assert.equal(await page.locator(".message.user").count(), 1);
   assert.ok(issuer.refreshed.taken <= before + 1);

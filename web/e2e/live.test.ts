@@ -59,6 +59,50 @@ test("stop keeps what was said; answering again replaces it", async () => {
   await person.leave();
 });
 
+test("what was answered before stays as it is while a new answer runs", async () => {
+  const person = await Person.loggedIn(system, "still");
+  await person.ask("count to 3");
+  const first = person.answers.first();
+  const height = (await first.boundingBox())?.height;
+  await person.say("count to 100");
+  await untilSays(person, "number-2 ");
+  assert.equal((await first.boundingBox())?.height, height);
+  const copy = first.getByRole("button", { name: "Copy" });
+  await copy.click();
+  await assertSoon(async () =>
+    assert.equal(await copy.evaluate((button) => getComputedStyle(button, "::after").content), '"✓"'),
+  );
+  await person.leave(/clipboard/i);
+});
+
+test("Arabic begins at the right, words in a table stay whole, and a line ends where the model ended it", async () => {
+  const person = await Person.loggedIn(system, "layout", { viewport: { width: 390, height: 800 } });
+  const table =
+    "| Departs | Arrives | Price | Airline | Remark |\n|-|-|-:|-|-|\n| 08:00 | 17:00 | 1,200.00 | Polaris | x |";
+  await person.say(`say: # Plan\n\nمرحبا كيف حالك\n\n- البند الأول\n\nOne\nTwo\n\n${table}`);
+  await person.answered();
+  const answer = person.answers.last();
+  const styleOf = (selector: string, name: string) =>
+    answer.locator(selector).evaluate((found, property) => getComputedStyle(found).getPropertyValue(property), name);
+  assert.equal(await styleOf("ul", "direction"), "rtl");
+  const right = await answer.locator("p", { hasText: "مرحبا" }).evaluate((paragraph) => {
+    const range = document.createRange();
+    range.selectNodeContents(paragraph);
+    return paragraph.getBoundingClientRect().right - range.getBoundingClientRect().right;
+  });
+  assert.ok(right < 2, `${right} from the right`);
+  assert.equal(await answer.locator("p", { hasText: "One" }).innerText(), "One\nTwo");
+  for (const word of ["Departs", "1,200.00"]) {
+    const { height } = (await answer.getByText(word, { exact: true }).boundingBox()) ?? { height: 99 };
+    assert.ok(height < 40, `${word} is one line, of ${height}`);
+  }
+  assert.ok(parseFloat(await styleOf(".heading", "font-size")) > 18, "a heading is larger than text");
+  const width = await person.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert.ok(width <= 0, "the table scrolls, not the page");
+  await person.shot("phone-layout");
+  await person.leave();
+});
+
 test("messages sent while an answer runs are answered one by one", async () => {
   const person = await Person.loggedIn(system, "hasty");
   await person.say("count to 100");
@@ -92,7 +136,7 @@ test("everything killed and started again: the page goes on by itself", async ()
   await system.down("SIGKILL");
   await person.page.locator(".banner[data-link=away]").waitFor();
   await person.say("count to 5");
-  await person.page.getByText("Sending …").waitFor();
+  await person.page.getByText("Waiting for a connection").waitFor();
   await person.shot("offline");
   await system.up();
   await assertSoon(async () =>

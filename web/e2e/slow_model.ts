@@ -1,5 +1,5 @@
 // A model behind an OpenAI-compatible address that speaks slowly: it counts, a word at a time, so that a test can see
-// an answer while it grows and know how it must end.
+// an answer while it grows and know how it must end. Or it says what it is told to.
 import { type IncomingMessage, type Server, createServer } from "node:http";
 import { freePort } from "./system.ts";
 
@@ -18,13 +18,13 @@ export class SlowModel {
       void (async () => {
         const { messages } = JSON.parse(await bodyOf(request)) as { messages: { role: string; content: string }[] };
         const asked = messages.findLast((message) => message.role === "user")?.content ?? "";
-        const to = Number(/count to (\d+)/.exec(asked)?.[1] ?? 3);
+        const said = /say: ([^]+)/.exec(asked)?.[1] ?? counted(Number(/count to (\d+)/.exec(asked)?.[1] ?? 3));
         response.writeHead(200, { "content-type": "text/event-stream" });
         const send = (delta: object, finish_reason: string | null) => {
           const chunk = { id: "c", object: "chat.completion.chunk", choices: [{ index: 0, delta, finish_reason }] };
           response.write(`data: ${JSON.stringify(chunk)}\n\n`);
         };
-        for (const word of counted(to).split(/(?= )/)) {
+        for (const word of said.split(/(?= )/)) {
           if (response.destroyed) return;
           send({ content: word }, null);
           await new Promise((done) => setTimeout(done, pauseMs));

@@ -21,8 +21,10 @@ const shape = (blocks: Block[]): string =>
           return `quote(${shape(block.children)})`;
         case "list":
           return `${block.ordered ? `ol${block.start}` : "ul"}(${block.items.map(shape).join(" | ")})`;
-        case "table":
-          return `table(${[block.head, ...block.rows].map((row) => row.map(plain).join(",")).join(" / ")})`;
+        case "table": {
+          const align = block.align.some(Boolean) ? `[${block.align.map((side) => side ?? "").join(",")}]` : "";
+          return `table${align}(${[block.head, ...block.rows].map((row) => row.map(plain).join(",")).join(" / ")})`;
+        }
         default:
           return `${block.kind === "heading" ? `h${block.level}` : "p"}(${plain(block.children)})`;
       }
@@ -38,11 +40,14 @@ const CASES: [string, string, string][] = [
   ["a list after a line", "Do:\n- a\n- b", "p(Do:) ul(p(a) | p(b))"],
   ["lists in lists", "1. a\n   - b\n   - c\n2. d", "ol1(p(a) ul(p(b) | p(c)) | p(d))"],
   ["a list that begins later", "3. a", "ol3(p(a))"],
+  ["what is to do, and done", "- [ ] a\n- [x] b\n- [y] c", "ul(p(☐ a) | p(☑ b) | p([y] c))"],
+  ["sides of columns", "|a|b|c|d|\n|-|:-|:-:|-:|\n|1|2|3|4|", "table[,left,center,right](a,b,c,d / 1,2,3,4)"],
+  ["lines in a cell", "|a|\n|-|\n|1<br>2<br/>3|", "table(a / 1\n2\n3)"],
   ["a list with gaps", "- a\n\n- b\n\nc", "ul(p(a) | p(b)) p(c)"],
   ["a code block", "```py\na = *1*\n```\nb", "code[py](a = *1*) p(b)"],
   ["a code block that still grows", "```\na", "code[](a)"],
   ["a quotation", "> a\n> - b", "quote(p(a) ul(p(b)))"],
-  ["a table", "|a|b|\n|-|:-:|\n|1|**2**|", "table(a,b / 1,strong(2))"],
+  ["a table", "|a|b|\n|-|:-:|\n|1|**2**|", "table[,center](a,b / 1,strong(2))"],
   ["a rule", "a\n\n---\nb", "p(a) rule p(b)"],
   ["links", "[a](https://x.y) <https://z.q> https://w.v.", "p(link(a) link(https://z.q) link(https://w.v).)"],
   ["an address that could run something", "[a](javascript:alert(1))", "p([a](javascript:alert(1)))"],

@@ -53,6 +53,24 @@ function server(...answers: Error[]) {
   return { keys, client: { json } as unknown as Client };
 }
 
+test("one that waits says why, and no longer once it was sent", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const busy = new Problem(429, "messages_per_minute", "Wait a little.", 5);
+  const { client } = server(busy, new Away());
+  const outbox = new Outbox(client, new Memory(), "u", () => undefined);
+  const seen = async () => {
+    await new Promise((done) => setImmediate(done));
+    const [first] = outbox.list();
+    return [first?.state, first?.code];
+  };
+  outbox.add(entry("a"));
+  assert.deepEqual(await seen(), ["waiting", "messages_per_minute"]);
+  t.mock.timers.tick(5_000);
+  assert.deepEqual(await seen(), ["waiting", "away"]);
+  t.mock.timers.tick(15_000);
+  assert.deepEqual(await seen(), ["sent", undefined]);
+});
+
 test("messages go in order, each under its own key, and wait while nobody answers", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { keys, client } = server(new Away());

@@ -2,11 +2,12 @@
 // the panel is done in its card.
 import type { ToolCallMessagePartProps } from "@assistant-ui/react";
 import { useCallback, useState } from "react";
-import { useI18n } from "../i18n/i18n.tsx";
+import { type Translate, useI18n } from "../i18n/i18n.tsx";
 import type { Brain } from "../live/brain.ts";
 import { useBrain, useLive } from "../live/context.tsx";
 import { record, text } from "../live/read.ts";
 import { useTrips } from "../panels/lists.ts";
+import { repeats } from "../panels/repeats.ts";
 import { TaskRow } from "../panels/TaskRow.tsx";
 import { newId } from "../session/ids.ts";
 import { Icon, type IconName } from "../ui/Icon.tsx";
@@ -35,7 +36,7 @@ export function ActionCard({ artifact }: ToolCallMessagePartProps) {
       <header>
         <Icon name={ICONS[subject] ?? "list"} />
         <span className="card-title">{t.maybe(`action_${action.kind}`, action.kind.replaceAll("_", " "))}</span>
-        <span className="state">{action.working ? t("working") : t(`status_${action.status}`)}</span>
+        <span className="state">{statusOf(t, action)}</span>
       </header>
       {task !== undefined && subject === "task" ? <TaskRow task={task} /> : <Facts action={action} />}
       {action.reason && <p className="reason">{action.reason}</p>}
@@ -74,7 +75,7 @@ const SHOWN = [
   ...["title", "key", "value", "due", "date", "start", "location", "airline", "origin", "destination", "departure"],
   ...["recurrence", "name"],
 ];
-const TIMES: ReadonlySet<string> = new Set(["due", "start", "departure"]);
+const TIMES: ReadonlySet<string> = new Set(["due", "date", "start", "departure"]);
 
 function Facts({ action }: { action: Action }) {
   const { t } = useI18n();
@@ -90,11 +91,24 @@ function Facts({ action }: { action: Action }) {
       {facts.map(([name, value]) => (
         <div key={name}>
           <dt>{t.maybe(`field_${name}`, name)}</dt>
-          <dd>{TIMES.has(name) ? t.date(value) : value}</dd>
+          <dd>{worded(t, name, value)}</dd>
         </div>
       ))}
     </dl>
   );
+}
+
+function statusOf(t: Translate, action: Action): string {
+  if (action.working) return t("working");
+  return action.kind === "select_flight" && action.status === "committed"
+    ? t("selected")
+    : t(`status_${action.status}`);
+}
+
+function worded(t: Translate, name: string, value: string): string {
+  if (TIMES.has(name)) return value.length === 10 ? t.day(value) : t.date(value);
+  if (name === "recurrence") return repeats(t, value);
+  return name === "key" ? t.maybe(`preference_${value}`, value.replaceAll("_", " ")) : value;
 }
 
 /** Nothing that reaches an outside service happens before this. */

@@ -16,6 +16,8 @@ export function TripCard({ trip }: { trip: Trip }) {
   const [all, setAll] = useState(false);
   const [asked, setAsked] = useState<string | null>(null);
   const flights = trip.ranked_flights;
+  const chosen = flights.find((flight) => flight.flight_id === trip.selected_flight_id);
+  const departure = chosen?.departs?.slice(0, 10) ?? trip.departure_date;
   const select = async (flight: Flight) => {
     setAsked(flight.flight_id);
     try {
@@ -36,9 +38,7 @@ export function TripCard({ trip }: { trip: Trip }) {
       <header>
         <Icon name="plane" />
         <span className="card-title">{t("tripTo", { place: trip.destination })}</span>
-        {flights.length === 0 && trip.departure_date !== "" && (
-          <span className="state">{t.day(trip.departure_date)}</span>
-        )}
+        {departure !== "" && <span className="state">{t.day(departure)}</span>}
       </header>
       {flights.length === 0 && <p className="quiet">{t("noFlightsYet")}</p>}
       <ul className="flights">

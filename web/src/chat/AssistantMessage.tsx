@@ -24,15 +24,18 @@ export function AssistantMessage() {
       {message.redacted ? <p className="quiet">{t("deletedText")}</p> : <MessagePrimitive.Parts components={PARTS} />}
       <Made message={message} />
       {isRunning(message) ? <Doing message={message} /> : <Ending message={message} />}
-      <ActionBarPrimitive.Root className="actions" hideWhenRunning autohide="never">
-        <ActionBarPrimitive.Copy className="icon quiet" aria-label={t("copy")}>
-          <Icon name="copy" />
-        </ActionBarPrimitive.Copy>
-        <ActionBarPrimitive.Reload className="icon quiet" aria-label={t("regenerate")}>
-          <Icon name="redo" />
-        </ActionBarPrimitive.Reload>
-        <Listen messageId={message.id} />
-      </ActionBarPrimitive.Root>
+      {/* Older answers keep theirs while a new one runs: nothing that is read shall move. */}
+      {!isRunning(message) && (
+        <ActionBarPrimitive.Root className="actions" autohide="never">
+          <ActionBarPrimitive.Copy className="icon quiet" aria-label={t("copy")}>
+            <Icon name="copy" />
+          </ActionBarPrimitive.Copy>
+          <ActionBarPrimitive.Reload className="icon quiet" aria-label={t("regenerate")}>
+            <Icon name="redo" />
+          </ActionBarPrimitive.Reload>
+          <Listen messageId={message.id} />
+        </ActionBarPrimitive.Root>
+      )}
     </MessagePrimitive.Root>
   );
 }
@@ -71,8 +74,7 @@ function Doing({ message }: { message: Message }) {
   if (message.text && progress?.stage !== "tool") return null;
   const waiting = t(message.status === "queued" && progress?.stage !== "thinking" ? "queued" : "thinking");
   if (progress === undefined || USUAL.has(progress.label)) return <p className="doing quiet">{waiting}</p>;
-  const key = `doing_${progress.label.toLowerCase().replaceAll(" ", "_")}`;
-  return <p className="doing quiet">{t.maybe(key, `${progress.label} …`)}</p>;
+  return <p className="doing quiet">{t.maybe(`doing_${progress.label}`, progress.label)} …</p>;
 }
 
 function Ending({ message }: { message: Message }) {

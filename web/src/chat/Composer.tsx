@@ -34,7 +34,7 @@ export function Composer({ conversationId }: { conversationId: string }) {
         />
         <VoiceNote conversationId={conversationId} />
         <AuiIf condition={(s) => s.thread.isRunning && s.composer.isEmpty}>
-          <ComposerPrimitive.Cancel className="icon primary" aria-label={t("stop")}>
+          <ComposerPrimitive.Cancel className="icon primary stop" aria-label={t("stop")}>
             <Icon name="stop" />
           </ComposerPrimitive.Cancel>
         </AuiIf>

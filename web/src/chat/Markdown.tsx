@@ -31,7 +31,11 @@ function renderBlock(block: Block, key: number): ReactNode {
         </pre>
       );
     case "quote":
-      return <blockquote key={key}>{block.children.map(renderBlock)}</blockquote>;
+      return (
+        <blockquote key={key} dir="auto">
+          {block.children.map(renderBlock)}
+        </blockquote>
+      );
     case "rule":
       return <hr key={key} />;
     case "table":
@@ -39,11 +43,13 @@ function renderBlock(block: Block, key: number): ReactNode {
     case "list": {
       const items = block.items.map((item, index) => <li key={index}>{renderItem(item)}</li>);
       return block.ordered ? (
-        <ol key={key} start={block.start}>
+        <ol key={key} start={block.start} dir="auto">
           {items}
         </ol>
       ) : (
-        <ul key={key}>{items}</ul>
+        <ul key={key} dir="auto">
+          {items}
+        </ul>
       );
     }
   }
@@ -58,12 +64,12 @@ function renderItem(blocks: Block[]): ReactNode {
 
 function renderTable(table: Extract<Block, { kind: "table" }>, key: number): ReactNode {
   return (
-    <div key={key} className="table" tabIndex={0}>
+    <div key={key} className="table" tabIndex={0} dir="auto">
       <table>
         <thead>
           <tr>
             {table.head.map((cell, index) => (
-              <th key={index} scope="col">
+              <th key={index} scope="col" className={table.align[index]}>
                 {cell.map(renderInline)}
               </th>
             ))}
@@ -73,7 +79,9 @@ function renderTable(table: Extract<Block, { kind: "table" }>, key: number): Rea
           {table.rows.map((row, index) => (
             <tr key={index}>
               {row.map((cell, place) => (
-                <td key={place}>{cell.map(renderInline)}</td>
+                <td key={place} className={table.align[place]}>
+                  {cell.map(renderInline)}
+                </td>
               ))}
             </tr>
           ))}

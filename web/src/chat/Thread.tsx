@@ -1,7 +1,7 @@
 // The conversation: messages, what goes on right now, and the composer below.
 import { AuiIf, ThreadPrimitive } from "@assistant-ui/react";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useCallback } from "react";
+import { useCallback, useEffect } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { Brain } from "../live/brain.ts";
 import { useBrain, useIsLoaded, useLive } from "../live/context.tsx";
@@ -15,14 +15,16 @@ import { Welcome } from "./Welcome.tsx";
 
 const COMPONENTS = { UserMessage, AssistantMessage };
 
-export function Thread({ conversationId }: { conversationId: string }) {
+/** `sought` is a message that shall be brought into sight. */
+export function Thread(props: { conversationId: string; sought: string | undefined; inert: boolean }) {
+  const { conversationId, sought, inert } = props;
   const { t } = useI18n();
   const loaded = useIsLoaded();
   return (
-    <ThreadPrimitive.Root className="thread">
+    <ThreadPrimitive.Root className="thread" inert={inert}>
       <ThreadPrimitive.Viewport className="viewport" tabIndex={0} role="log" aria-label={t("messages")} aria-live="off">
         <div className="messages">
-          <Earlier key={conversationId} conversationId={conversationId} />
+          <Earlier key={conversationId} conversationId={conversationId} sought={sought} />
           {loaded ? (
             <AuiIf condition={(s) => s.thread.messages.length === 0}>
               <Welcome />
@@ -42,6 +44,16 @@ export function Thread({ conversationId }: { conversationId: string }) {
   );
 }
 
+/** After the viewport has gone to its end, as it does for a conversation that was opened. */
+function bringIntoSight(message: string): () => void {
+  const timer = setTimeout(() => {
+    const found = document.querySelector(`[data-message="${message}"]`);
+    found?.scrollIntoView({ block: "center" });
+    found?.animate({ outline: ["3px solid var(--accent)", "3px solid transparent"] }, 3_000);
+  }, 150);
+  return () => clearTimeout(timer);
+}
+
 interface Page {
   messages: Message[];
   nextCursor: string | null;
@@ -52,7 +64,7 @@ const hasBegun = (brain: Brain, id: string): boolean =>
   brain.begun[id] === true || Object.values(brain.messages).some((message) => message.conversationId === id);
 
 /** Pages back through all history; what is read joins the messages that are known. */
-function Earlier({ conversationId }: { conversationId: string }) {
+function Earlier({ conversationId, sought }: { conversationId: string; sought: string | undefined }) {
   const { t } = useI18n();
   const live = useLive();
   const began = useBrain(useCallback((brain: Brain) => hasBegun(brain, conversationId), [conversationId]));
@@ -71,6 +83,11 @@ function Earlier({ conversationId }: { conversationId: string }) {
     },
     getNextPageParam: (cursor) => cursor,
   });
+  const known = useBrain(useCallback((brain: Brain) => sought !== undefined && sought in brain.messages, [sought]));
+  useEffect(() => {
+    if (known) return bringIntoSight(sought ?? "");
+    if (sought !== undefined && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [sought, known, hasNextPage, isFetchingNextPage, fetchNextPage]);
   if (!hasNextPage) return null;
   return (
     <button type="button" className="link center" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>

@@ -42,7 +42,7 @@ export function useThreadList(
   return useMemo(() => {
     const known = conversations.some(({ id }) => id === current);
     const fresh = { id: current, title: null, main: current === "main" };
-    const listed = conversations.filter((one) => !one.archived || one.id === current);
+    const listed = conversations.filter((one) => !one.archived);
     const regular = known ? listed : [fresh, ...listed];
     const { messages } = live.brain();
     const named = (one: Conversation | typeof fresh) => ({ id: one.id, title: titleOf(t, one, messages) });
@@ -50,7 +50,7 @@ export function useThreadList(
       threadId: current,
       threads: regular.map((one) => ({ status: "regular" as const, ...named(one) })),
       archivedThreads: conversations
-        .filter((one) => one.archived && one.id !== current)
+        .filter((one) => one.archived)
         .map((one) => ({ status: "archived" as const, ...named(one) })),
       onSwitchToNewThread: () => open(newId("conv")),
       onSwitchToThread: open,

@@ -11,14 +11,17 @@ export type Block =
   | { kind: "code"; language: string; text: string }
   | { kind: "quote"; children: Block[] }
   | { kind: "list"; ordered: boolean; start: number; items: Block[][] }
-  | { kind: "table"; head: Inline[][]; rows: Inline[][][] }
+  | { kind: "table"; align: Align[]; head: Inline[][]; rows: Inline[][][] }
   | { kind: "rule" };
+
+export type Align = "left" | "center" | "right" | undefined;
 
 const FENCE = /^ {0,3}(```+|~~~+)\s*([\w+-]*)\s*$/;
 const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
 const RULE = /^ {0,3}([-*_])\s*(?:\1\s*){2,}$/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( {0,3})(?:([-*+])|(\d{1,9})[.)])( +|$)/;
+const TO_DO = /^\[([ xX])\] /;
 const TABLE_RULE = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
 const DEPTH_MAX = 8;
 
@@ -86,7 +89,7 @@ function readList(lines: string[], at: number, depth: number): [Block, number] {
     if (item && !deeper) {
       if ((item[3] !== undefined) !== ordered || RULE.test(line)) break;
       indent = Math.max(2, item[0].length);
-      items.push([line.slice(item[0].length)]);
+      items.push([line.slice(item[0].length).replace(TO_DO, (_, done: string) => (done === " " ? "☐ " : "☑ "))]);
     } else if (line.trim() === "") {
       const after = lines[next + 1] ?? "";
       if (after.trim() === "" || (after.search(/\S/) < indent && !ITEM.test(after))) break;
@@ -100,16 +103,25 @@ function readList(lines: string[], at: number, depth: number): [Block, number] {
 }
 
 function readTable(lines: string[], at: number): [Block, number] {
-  const cells = (line: string) =>
+  const split = (line: string) =>
     line
       .trim()
       .replace(/^\||\|$/g, "")
       .split(/(?<!\\)\|/)
-      .map((cell) => inline(cell.trim().replaceAll("\\|", "|")));
+      .map((cell) => cell.trim());
+  // A cell has no other way to begin a line.
+  const cells = (line: string) =>
+    split(line).map((cell) => inline(cell.replaceAll("\\|", "|").replace(/<br ?\/?>/g, "\n")));
   let next = at + 2;
   const rows: Inline[][][] = [];
   for (; next < lines.length && (lines[next] ?? "").includes("|"); next += 1) rows.push(cells(lines[next] ?? ""));
-  return [{ kind: "table", head: cells(lines[at] ?? ""), rows }, next];
+  const align = split(lines[at + 1] ?? "").map(alignOf);
+  return [{ kind: "table", align, head: cells(lines[at] ?? ""), rows }, next];
+}
+
+function alignOf(rule: string): Align {
+  if (rule.endsWith(":")) return rule.startsWith(":") ? "center" : "right";
+  return rule.startsWith(":") ? "left" : undefined;
 }
 
 function readParagraph(lines: string[], at: number): [Block, number] {

@@ -7,7 +7,7 @@ export const NOTE_BYTES_MAX = 65_536;
 /** `refuse` tells the user why a file cannot be attached. */
 export function noteAttachments(refuse: (why: "tooLarge" | "notText", name: string) => void): AttachmentAdapter {
   return {
-    accept: "text/*,.md,.txt,.csv,.json,.ics,.log,.xml,.yaml,.yml,.html",
+    accept: "*", // what a file is called says less than what is in it, and who brings a wrong one is told why
     async add({ file }) {
       const why = file.size > NOTE_BYTES_MAX ? "tooLarge" : (await isText(file)) ? null : "notText";
       if (why !== null) {

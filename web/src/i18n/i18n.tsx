@@ -14,7 +14,9 @@ export interface Translate {
   maybe(key: string, otherwise: string): string;
   date(iso: string): string;
   day(iso: string): string;
-  time(iso: string): string;
+  weekday(iso: string): string;
+  /** So many days, weeks, months or years. */
+  span(count: number, unit: string): string;
   money(amount: number, currency: string): string;
   number(value: number): string;
 }
@@ -28,18 +30,32 @@ export function translator(language: Language): Translate {
     words[key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
   const format = (options: Intl.DateTimeFormatOptions) => {
     const made = new Intl.DateTimeFormat(locale, options);
-    return (iso: string) => made.format(new Date(iso.length === 10 ? `${iso}T00:00` : iso));
+    return (date: Date) => made.format(date);
   };
+  // The year is said where it is not this one.
+  const dated = (options: Intl.DateTimeFormatOptions) => {
+    const [short, long] = [format(options), format({ ...options, year: "numeric" })];
+    return (iso: string) => {
+      const date = dateOf(iso);
+      return (date.getFullYear() === new Date().getFullYear() ? short : long)(date);
+    };
+  };
+  const weekday = format({ weekday: "short" });
   return Object.assign(t, {
-    maybe: (key: string, otherwise: string) => (key in words ? words[key as Key] : otherwise),
-    date: format({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
-    day: format({ weekday: "short", day: "numeric", month: "short" }),
-    time: format({ hour: "2-digit", minute: "2-digit" }),
+    maybe: (key: string, otherwise: string) => (Object.hasOwn(words, key) ? words[key as Key] : otherwise),
+    date: dated({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
+    day: dated({ weekday: "short", day: "numeric", month: "short" }),
+    weekday: (iso: string) => weekday(dateOf(iso)),
+    span: (count: number, unit: string) =>
+      new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(count),
     money: (amount: number, currency: string) =>
       new Intl.NumberFormat(locale, { style: "currency", currency, maximumFractionDigits: 2 }).format(amount),
     number: (value: number) => new Intl.NumberFormat(locale).format(value),
   });
 }
+
+/** A day without a time is one on the reader's own clock. */
+const dateOf = (iso: string): Date => new Date(iso.length === 10 ? `${iso}T00:00` : iso);
 
 /** Dates as the reader's own region writes them, where it speaks the language that was chosen. */
 function localeOf(language: Language, spoken: readonly string[]): string {

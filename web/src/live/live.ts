@@ -11,11 +11,16 @@ import { reduceAll } from "./reducer.ts";
 
 export const BRAIN = ["brain"] as const;
 const RETRY_MS_MAX = 8_000;
+const TRIES = 3;
+
+/** What another answer may be had for in a moment, such as that of a view that is behind. */
+const mayPass = (failures: number, error: Error): boolean =>
+  error instanceof Problem && error.isPassing && failures < TRIES;
 
 export class Live {
   readonly queries = new QueryClient({
     defaultOptions: {
-      queries: { staleTime: 30_000, retry: false, networkMode: "always" },
+      queries: { staleTime: 30_000, retry: mayPass, networkMode: "always" },
       mutations: { networkMode: "always" },
     },
   });
@@ -44,6 +49,7 @@ export class Live {
     });
     this.queries.setQueryDefaults(BRAIN, {
       queryFn: () => this.snapshot(),
+      retry: false, // `fetchSnapshot` tries again by itself
       staleTime: Number.POSITIVE_INFINITY,
       gcTime: Number.POSITIVE_INFINITY,
       // A snapshot is merged when it is read; what frames brought since then must not be undone.

@@ -12,6 +12,7 @@ export interface Unsent {
   language: string;
   createdAt: string;
   state: "waiting" | "sent" | "refused";
+  /** Why it was refused; of one that waits, why it has to. */
   code?: string;
   detail?: string;
 }
@@ -109,7 +110,7 @@ export class Outbox {
       this.onAccepted(await this.post(entry));
       this.failures = 0;
       this.unanswered = false;
-      this.change(entry.id, (sent) => ({ ...sent, state: "sent" }));
+      this.change(entry.id, ({ code: _, ...sent }) => ({ ...sent, state: "sent" }));
       return true;
     } catch (error) {
       this.unanswered = error instanceof Away;
@@ -119,6 +120,8 @@ export class Outbox {
       }
       if (error instanceof Problem && error.status === 401) return false; // after the next log-in
       if (!(error instanceof Problem) && !(error instanceof Away)) throw error;
+      const code = error instanceof Problem ? error.code : "away";
+      if (entry.code !== code) this.change(entry.id, (waiting) => ({ ...waiting, code }));
       this.later(error instanceof Problem ? error.retryAfterSeconds : null);
       return false;
     }

@@ -33,7 +33,7 @@ export function Agenda() {
       <Missing query={calendar} empty={events.length === 0} text={t("noEventsToday")} />
       <ul className="events">
         {events.map((event) => (
-          <EventRow key={`${event.id} ${event.start}`} event={event} />
+          <EventRow key={`${event.id} ${event.occurrenceStart}`} event={event} day={today} />
         ))}
       </ul>
       <h3>{t("dueTasks")}</h3>

@@ -4,9 +4,10 @@ import { type FormEvent, useState } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useLive } from "../live/context.tsx";
 import { newId } from "../session/ids.ts";
-import { Icon } from "../ui/Icon.tsx";
+import { Trash } from "../ui/Trash.tsx";
 import { useNotify } from "../ui/notify.tsx";
-import { type Occurrence, dayOf, daysLater, useCalendar } from "./lists.ts";
+import { hoursOn, lastMoment } from "./event_times.ts";
+import { type Occurrence, dayOf, daysLater, homeZone, useCalendar } from "./lists.ts";
 import { Missing } from "./Missing.tsx";
 
 const DAYS = 14;
@@ -38,7 +39,7 @@ export function Calendar() {
           <h3>{t.day(day)}</h3>
           <ul className="events">
             {listed.map((event) => (
-              <EventRow key={`${event.id} ${startOf(event)}`} event={event} canDelete />
+              <EventRow key={`${event.id} ${startOf(event)}`} event={event} day={day} canDelete />
             ))}
           </ul>
         </section>
@@ -48,15 +49,15 @@ export function Calendar() {
 }
 
 const startOf = (event: Occurrence): string => event.occurrenceStart;
-const endOf = (event: Occurrence): string => event.occurrenceEnd;
 
-/** The hour as the event's own zone has it: an offset in the text is no reason to turn it into ours. */
-const hour = (local: string): string => local.slice(11, 16);
-
-export function EventRow({ event, canDelete = false }: { event: Occurrence; canDelete?: boolean }) {
+/** One event, as a list of that day shows it: of an event of several days the part that is today's. */
+export function EventRow(props: { event: Occurrence; day: string; canDelete?: boolean }) {
+  const { event, day, canDelete = false } = props;
   const { t } = useI18n();
   const live = useLive();
   const notify = useNotify();
+  const ends = lastMoment(event);
+  const zone = event.timezone === homeZone() ? "" : event.timezone.replaceAll("_", " ");
   const remove = useMutation({
     mutationFn: () => live.client.json(`/api/v1/calendar/events/${event.id}`, { method: "DELETE", key: newId("k") }),
     onError: (error) => notify(error),
@@ -64,21 +65,22 @@ export function EventRow({ event, canDelete = false }: { event: Occurrence; canD
   });
   return (
     <li className="event">
-      <span className="hours">{event.allDay ? t("allDay") : `${hour(startOf(event))}–${hour(endOf(event))}`}</span>
+      <span className="hours">{hoursOn(event, day) ?? t("allDay")}</span>
       <span className="event-title">
         {event.title}
-        {event.location && <span className="quiet"> · {event.location}</span>}
+        <span className="quiet">
+          {ends.slice(0, 10) > startOf(event).slice(0, 10) &&
+            ` · ${t("until", { when: event.allDay ? t.day(ends) : t.date(ends) })}`}
+          {event.location && ` · ${event.location}`}
+          {!event.allDay && zone && ` · ${zone}`}
+        </span>
       </span>
       {canDelete && event.source === "own" && (
-        <button
-          type="button"
-          className="icon quiet"
-          aria-label={t("deleteEvent", { title: event.title })}
+        <Trash
+          label={t("deleteEvent", { title: event.title })}
           disabled={remove.isPending}
-          onClick={() => remove.mutate()}
-        >
-          <Icon name="trash" />
-        </button>
+          onDelete={() => remove.mutate()}
+        />
       )}
     </li>
   );
@@ -101,9 +103,8 @@ function NewEvent() {
     const field = (name: string) => String(fields.get(name) ?? "").trim();
     const [title, start, end] = [field("title"), field("start"), field("end")];
     if (title === "" || start === "") return;
-    const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     create.mutate(
-      { title, start, end: end > start ? end : hourLater(start), timezone },
+      { title, start, end: end > start ? end : hourLater(start), timezone: homeZone() },
       { onSuccess: () => form.reset() },
     );
   };

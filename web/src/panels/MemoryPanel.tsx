@@ -5,8 +5,9 @@ import { useI18n } from "../i18n/i18n.tsx";
 import type { Brain } from "../live/brain.ts";
 import { useBrain, useLive } from "../live/context.tsx";
 import { newId } from "../session/ids.ts";
-import { Icon } from "../ui/Icon.tsx";
+import { Trash } from "../ui/Trash.tsx";
 import { useNotify } from "../ui/notify.tsx";
+import type { Note } from "../wire.ts";
 
 const memoriesOf = (brain: Brain) => brain.memories;
 const notesOf = (brain: Brain) => brain.notes;
@@ -30,14 +31,10 @@ export function MemoryPanel() {
             <span>
               <strong>{memory.key.replaceAll("_", " ")}</strong> {memory.value}
             </span>
-            <button
-              type="button"
-              className="icon quiet"
-              aria-label={t("forget", { name: memory.key })}
-              onClick={() => forget(`memory/${memory.id}`)}
-            >
-              <Icon name="trash" />
-            </button>
+            <Trash
+              label={t("forget", { name: memory.key.replaceAll("_", " ") })}
+              onDelete={() => forget(`memory/${memory.id}`)}
+            />
           </li>
         ))}
       </ul>
@@ -47,17 +44,10 @@ export function MemoryPanel() {
         {kept.map((note) => (
           <li key={note.id}>
             <details>
-              <summary>{note.title ?? note.text?.slice(0, 60) ?? t("deletedText")}</summary>
+              <summary>{nameOf(note) || t("deletedText")}</summary>
               <p className="said">{note.text}</p>
             </details>
-            <button
-              type="button"
-              className="icon quiet"
-              aria-label={t("forget", { name: note.title ?? "" })}
-              onClick={() => forget(`notes/${note.id}`)}
-            >
-              <Icon name="trash" />
-            </button>
+            <Trash label={t("forget", { name: nameOf(note) })} onDelete={() => forget(`notes/${note.id}`)} />
           </li>
         ))}
       </ul>
@@ -65,8 +55,8 @@ export function MemoryPanel() {
       <dl className="facts">
         {Object.entries(preferences).map(([key, value]) => (
           <div key={key}>
-            <dt>{key}</dt>
-            <dd>{typeof value === "string" ? value : JSON.stringify(value)}</dd>
+            <dt>{t.maybe(`preference_${key}`, key)}</dt>
+            <dd>{typeof value === "string" ? value.replaceAll("_", " ") : JSON.stringify(value)}</dd>
           </div>
         ))}
       </dl>
@@ -74,6 +64,8 @@ export function MemoryPanel() {
     </>
   );
 }
+
+const nameOf = (note: Note): string => note.title ?? note.text?.slice(0, 60) ?? "";
 
 function useForget(): (path: string) => void {
   const live = useLive();

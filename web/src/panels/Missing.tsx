@@ -1,15 +1,27 @@
 // What a list shows while it is read, when it is empty, and when it cannot be had.
 import { useI18n } from "../i18n/i18n.tsx";
 import { Problem } from "../live/client.ts";
+import { messageOf } from "../ui/notify.tsx";
 
-export function Missing(props: { query: { isLoading: boolean; error: Error | null }; empty: boolean; text: string }) {
+interface Query {
+  isLoading: boolean;
+  error: Error | null;
+  refetch(): unknown;
+}
+
+export function Missing({ query, empty, text }: { query: Query; empty: boolean; text: string }) {
   const { t } = useI18n();
-  const { query, empty, text } = props;
   if (query.isLoading) return <p className="quiet">{t("loading")}</p>;
-  if (query.error instanceof Problem) {
-    const isAbsent = query.error.status === 404;
-    return <p className={isAbsent ? "quiet" : "problem"}>{isAbsent ? t("notHere") : query.error.message}</p>;
+  if (query.error instanceof Problem && query.error.status === 404) return <p className="quiet">{t("notHere")}</p>;
+  if (query.error !== null) {
+    return (
+      <p className="problem" role="alert">
+        {messageOf(query.error, t)}{" "}
+        <button type="button" className="link" onClick={() => void query.refetch()}>
+          {t("retry")}
+        </button>
+      </p>
+    );
   }
-  if (query.error !== null) return <p className="quiet">{t("away")}</p>;
   return empty ? <p className="quiet">{text}</p> : null;
 }

@@ -27,11 +27,16 @@ const BODIES: Record<PanelName, ComponentType> = {
   memory: MemoryPanel,
 };
 
-export function Panel({ name, onClose }: { name: PanelName; onClose: () => void }) {
+export function Panel({ name, inert, onClose }: { name: PanelName; inert: boolean; onClose: () => void }) {
   const { t } = useI18n();
   const Body = BODIES[name];
   return (
-    <aside className="panel" aria-label={t(`panel_${name}`)} onKeyDown={(event) => event.key === "Escape" && onClose()}>
+    <aside
+      className="panel"
+      inert={inert}
+      aria-label={t(`panel_${name}`)}
+      onKeyDown={(event) => event.key === "Escape" && onClose()}
+    >
       <header>
         <h2>{t(`panel_${name}`)}</h2>
         <button type="button" className="icon" aria-label={t("closePanel")} onClick={onClose}>

@@ -1,6 +1,8 @@
 // Search over everything that the user and the assistant said.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { useConversations } from "../chat/conversations.ts";
+import { titleOf } from "../chat/title.ts";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { Client } from "../live/client.ts";
 import { useLive } from "../live/context.tsx";
@@ -22,7 +24,11 @@ interface Match {
 const PANEL_OF = { task: "tasks", note: "memory", memory: "memory", plan: "agenda", event: "calendar" } as const;
 const PAGES_MAX = 5;
 
-export function Search(props: { query: string; open: (id: string) => void; show: (panel: PanelName) => void }) {
+export function Search(props: {
+  query: string;
+  open: (id: string, message?: string) => void;
+  show: (panel: PanelName) => void;
+}) {
   const { query, open, show } = props;
   const { t } = useI18n();
   const live = useLive();
@@ -33,6 +39,12 @@ export function Search(props: { query: string; open: (id: string) => void; show:
     queryFn: () => findAll(live.client, asked),
   });
   const matches = search.data ?? [];
+  const conversations = useConversations();
+  const placeOf = (match: Match): string => {
+    if (match.kind !== "message") return t(`panel_${PANEL_OF[match.kind]}`);
+    const found = conversations.find(({ id }) => id === match.conversationId);
+    return found === undefined ? t("messages") : titleOf(t, found, live.brain().messages);
+  };
   return (
     <div className="threads">
       <Missing query={search} empty={matches.length === 0} text={t("nothingFound")} />
@@ -42,12 +54,12 @@ export function Search(props: { query: string; open: (id: string) => void; show:
             <button
               type="button"
               onClick={() =>
-                match.kind === "message" ? open(match.conversationId ?? "main") : show(PANEL_OF[match.kind])
+                match.kind === "message" ? open(match.conversationId ?? "main", match.id) : show(PANEL_OF[match.kind])
               }
             >
               <Snippet match={match} />
               <span className="quiet">
-                {t(match.kind === "message" ? "messages" : `panel_${PANEL_OF[match.kind]}`)} · {t.date(match.changedAt)}
+                {placeOf(match)} · {t.date(match.changedAt)}
               </span>
             </button>
           </li>

@@ -10,11 +10,16 @@ import { Search } from "./Search.tsx";
 
 const ITEMS = { ThreadListItem: Item };
 
-export function Sidebar(props: { open: (id: string) => void; show: (panel: PanelName) => void; onClose: () => void }) {
+export function Sidebar(props: {
+  open: (id: string, message?: string) => void;
+  show: (panel: PanelName) => void;
+  onClose: () => void;
+}) {
   const { open, show, onClose } = props;
   const { t } = useI18n();
   const [query, setQuery] = useState("");
-  const archived = useAuiState((s) => s.threads.archivedThreadIds.length);
+  const archived = useAuiState((s) => s.threads.archivedThreadIds);
+  const isArchived = useAuiState((s) => s.threadListItem.status === "archived"); // the one that is open
   return (
     <nav className="sidebar" aria-label={t("conversations")} onKeyDown={(event) => event.key === "Escape" && onClose()}>
       <header>
@@ -39,9 +44,9 @@ export function Sidebar(props: { open: (id: string) => void; show: (panel: Panel
             <Icon name="plus" /> {t("newConversation")}
           </ThreadListPrimitive.New>
           <ThreadListPrimitive.Items components={ITEMS} />
-          {archived > 0 && (
-            <details>
-              <summary>{t("archived", { count: archived })}</summary>
+          {archived.length > 0 && (
+            <details open={isArchived}>
+              <summary>{t("archived", { count: archived.length })}</summary>
               <ThreadListPrimitive.Items archived components={ITEMS} />
             </details>
           )}

@@ -5,8 +5,10 @@ import { useI18n } from "../i18n/i18n.tsx";
 import { useLive } from "../live/context.tsx";
 import { newId } from "../session/ids.ts";
 import { Icon } from "../ui/Icon.tsx";
+import { Trash } from "../ui/Trash.tsx";
 import { useNotify } from "../ui/notify.tsx";
 import type { Task } from "../wire.ts";
+import { repeats } from "./repeats.ts";
 
 export function useTaskChange(task: Task) {
   const live = useLive();
@@ -46,6 +48,7 @@ export function TaskRow({ task }: { task: Task }) {
   const change = useTaskChange(task);
   const done = task.status === "done";
   const isReminder = task.due?.includes("T") ?? false;
+  const isLate = !done && task.dueAt !== null && Date.parse(task.dueAt) < Date.now();
   return (
     <div className={`task ${task.status}${change.isPending ? " pending" : ""}`} data-task={task.id}>
       <label>
@@ -57,20 +60,20 @@ export function TaskRow({ task }: { task: Task }) {
         />
         <span className="task-title">{task.title}</span>
       </label>
-      <button
-        type="button"
-        className="icon quiet"
-        aria-label={t("deleteTask", { title: task.title })}
-        onClick={() => change.mutate("delete")}
-      >
-        <Icon name="trash" />
-      </button>
+      <Trash label={t("deleteTask", { title: task.title })} onDelete={() => change.mutate("delete")} />
       {(task.due !== null || task.tags.length > 0 || task.priority === "high") && (
         <p className="about">
           {task.due !== null && (
-            <span className="due">
+            <span className={isLate ? "due late" : "due"}>
               {isReminder && <Icon name="bell" />}
               {isReminder ? t.date(task.due) : t.day(task.due)}
+              {isLate && ` · ${t("late")}`}
+            </span>
+          )}
+          {task.recurrence !== null && (
+            <span className="due">
+              <Icon name="redo" />
+              {repeats(t, task.recurrence)}
             </span>
           )}
           {task.priority === "high" && <span className="tag high">{t("priority_high")}</span>}

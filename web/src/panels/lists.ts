@@ -27,7 +27,7 @@ function useList<T>(name: string, path: string, version: number) {
 
 /** `from` and `to` are days, `to` not included. */
 export function useCalendar(from: string, to: string) {
-  const zone = encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone);
+  const zone = encodeURIComponent(homeZone());
   const path = `/api/v1/calendar/events?from=${from}&to=${to}&timezone=${zone}&limit=500`;
   return useList<{ events: Occurrence[] }>("calendar", path, useBrain(calendarAt));
 }
@@ -39,6 +39,8 @@ export function useTrips() {
 export function useUsage() {
   return useList<Usage>("usage", "/api/v1/usage", useBrain(usageAt));
 }
+
+export const homeZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** A day as YYYY-MM-DD on the clock of whoever looks. */
 export function dayOf(date: Date): string {

@@ -14,17 +14,21 @@ import { HomeZone } from "../ui/HomeZone.tsx";
 import { Icon } from "../ui/Icon.tsx";
 
 interface Place {
+  /** The conversation. */
   c?: string;
+  /** The message in it that is looked for. */
+  m?: string;
   panel?: PanelName;
 }
 
-const CONVERSATION = /^[A-Za-z0-9_-]{1,64}$/;
+const ID = /^[A-Za-z0-9_-]{1,64}$/;
+const idOf = (value: unknown): string | undefined => (typeof value === "string" && ID.test(value) ? value : undefined);
 
 export const Route = createFileRoute("/")({
   validateSearch: (search: Record<string, unknown>): Place => {
-    const { c, panel } = search;
-    const found = PANELS.find((name) => name === panel);
-    return { ...(typeof c === "string" && CONVERSATION.test(c) ? { c } : {}), ...(found ? { panel: found } : {}) };
+    const [c, m] = [idOf(search.c), idOf(search.m)];
+    const panel = PANELS.find((name) => name === search.panel);
+    return { ...(c && { c }), ...(m && { m }), ...(panel && { panel }) };
   },
   component: Home,
 });
@@ -43,14 +47,20 @@ function Home() {
 function Frame() {
   const { t } = useI18n();
   const navigate = useNavigate({ from: "/" });
-  const { c = "main", panel } = Route.useSearch();
-  const [menu, setMenu] = useState(false);
+  const { c = "main", m, panel } = Route.useSearch();
+  const [menu, setMenu] = useMenu();
   const open = useCallback(
-    (id: string) => {
+    (id: string, message?: string) => {
       setMenu(false);
-      void navigate({ search: ({ c: _, ...rest }) => (id === "main" ? rest : { ...rest, c: id }) });
+      void navigate({
+        search: ({ panel: shown }) => ({
+          ...(id !== "main" && { c: id }),
+          ...(message && { m: message }),
+          ...(shown && { panel: shown }),
+        }),
+      });
     },
-    [navigate],
+    [navigate, setMenu],
   );
   const show = (name: PanelName | null) => {
     setMenu(false);
@@ -62,7 +72,11 @@ function Frame() {
   return (
     <ChatRuntime conversationId={c} open={open}>
       <HomeZone />
-      <div className={`app${menu ? " with-menu" : ""}${panel ? " with-panel" : ""}`}>
+      {/* While the menu is open nothing behind it can be reached, and a press beside it closes it. */}
+      <div
+        className={`app${menu ? " with-menu" : ""}${panel ? " with-panel" : ""}`}
+        onClick={menu ? (event) => besideMenu(event.target) && setMenu(false) : undefined}
+      >
         <Sidebar open={open} show={show} onClose={() => setMenu(false)} />
         <main>
           <header className="top">
@@ -71,12 +85,13 @@ function Frame() {
               className="icon only-phone"
               aria-label={t("openMenu")}
               aria-expanded={menu}
+              inert={menu}
               onClick={() => setMenu(true)}
             >
               <Icon name="menu" />
             </button>
             <Title />
-            <div className="panel-buttons" role="group" aria-label={t("panels")}>
+            <div className="panel-buttons" role="group" aria-label={t("panels")} inert={menu}>
               {PANELS.map((name) => (
                 <button
                   key={name}
@@ -93,12 +108,27 @@ function Frame() {
             </div>
           </header>
           <Banners />
-          <Thread conversationId={c} />
+          <Thread conversationId={c} sought={m} inert={menu} />
         </main>
-        {panel && <Panel name={panel} onClose={() => show(null)} />}
+        {panel && <Panel name={panel} inert={menu} onClose={() => show(null)} />}
       </div>
     </ChatRuntime>
   );
+}
+
+const besideMenu = (target: EventTarget): boolean => target instanceof Element && target.closest(".sidebar") === null;
+
+/** Whether the menu of a phone is open. The focus goes into it, and back to the button that opened it. */
+function useMenu() {
+  const menu = useState(false);
+  const [isOpen] = menu;
+  useEffect(() => {
+    if (!isOpen) return;
+    const opener = document.querySelector<HTMLElement>(".top .only-phone");
+    document.querySelector<HTMLElement>(".sidebar .only-phone")?.focus();
+    return () => opener?.focus();
+  }, [isOpen]);
+  return menu;
 }
 
 function Title() {

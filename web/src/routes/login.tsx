@@ -94,7 +94,7 @@ function ByHand(props: {
     <form onSubmit={props.onSubmit}>
       <label>
         {t(props.mode === "token" ? "pasteToken" : "pasteLink")}
-        <input name="code" required autoComplete="off" spellCheck={false} />
+        <input name="code" required autoFocus autoComplete="off" spellCheck={false} />
       </label>
       <button type="submit" className="primary" disabled={props.busy}>
         {t("logIn")}

@@ -1,10 +1,12 @@
 // What stands above the chat when something is not as it should be: no connection, time over, budget nearly spent.
 import { Link } from "@tanstack/react-router";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import type { Brain } from "../live/brain.ts";
 import { useBrain, useIsUnanswered, useLink, useOutbox } from "../live/context.tsx";
+import { useTaskChange } from "../panels/TaskRow.tsx";
 import { isExpired, logOut, login, stamp, subscribe } from "../session/token.ts";
+import type { Task } from "../wire.ts";
 import { Icon } from "./Icon.tsx";
 
 const erasedOf = (brain: Brain) => brain.erased;
@@ -41,17 +43,25 @@ export function Banners() {
   );
 }
 
-const reminderOf = (brain: Brain) => {
-  const task = brain.tasks[brain.reminder?.taskId ?? ""];
-  return task?.status === "open" ? brain.reminder : null;
-};
-const remindedOf = (brain: Brain) => brain.tasks[brain.reminder?.taskId ?? ""]?.title ?? "";
+const reminderOf = (brain: Brain) => brain.reminder;
+const remindedOf = (brain: Brain) => brain.tasks[brain.reminder?.taskId ?? ""];
 
 function Reminder() {
-  const { t } = useI18n();
   const reminder = useBrain(reminderOf);
-  const title = useBrain(remindedOf);
-  return <Dismissible about={reminder} text={t("reminder", { title })} />;
+  const task = useBrain(remindedOf);
+  return reminder !== null && task?.status === "open" ? <Due about={reminder} task={task} /> : null;
+}
+
+function Due({ about, task }: { about: object; task: Task }) {
+  const { t } = useI18n();
+  const { mutate } = useTaskChange(task);
+  return (
+    <Dismissible about={about} text={t("reminder", { title: task.title })}>
+      <button type="button" onClick={() => mutate("complete")}>
+        {t("done")}
+      </button>
+    </Dismissible>
+  );
 }
 
 function Warning() {
@@ -65,13 +75,14 @@ function Warning() {
 }
 
 /** Shown until it is dismissed; what comes later is shown again. */
-function Dismissible({ about, text }: { about: object | null; text: string }) {
+function Dismissible({ about, text, children }: { about: object | null; text: string; children?: ReactNode }) {
   const { t } = useI18n();
   const [seen, setSeen] = useState<object | null>(null);
   if (about === null || seen === about) return null;
   return (
     <div className="banner" role="status">
       {text}
+      {children}
       <button type="button" className="icon" aria-label={t("dismiss")} onClick={() => setSeen(about)}>
         <Icon name="close" />
       </button>

@@ -2,6 +2,7 @@
 import { useEffect } from "react";
 import type { Brain } from "../live/brain.ts";
 import { useBrain, useIsLoaded, useLive } from "../live/context.tsx";
+import { homeZone } from "../panels/lists.ts";
 
 const zoneOf = (brain: Brain) => brain.preferences.timezone;
 
@@ -11,7 +12,7 @@ export function HomeZone() {
   const known = useBrain(zoneOf);
   useEffect(() => {
     if (!loaded || known !== undefined) return;
-    const value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const value = homeZone();
     // Two tabs ask for the same with the same key. A zone that the server does not know stays unset.
     live.client
       .json("/api/v1/preferences/timezone", { method: "PUT", body: { value }, key: `home-zone-${value}` })

@@ -1,6 +1,7 @@
 // Short notices at the foot of the page, read out by screen readers, gone after a while.
 import { type ReactNode, createContext, useCallback, useContext, useEffect, useState } from "react";
 import { type Translate, useI18n } from "../i18n/i18n.tsx";
+import { Problem } from "../live/client.ts";
 import { Icon } from "./Icon.tsx";
 
 const SECONDS = 8;
@@ -40,6 +41,7 @@ export function NotifyProvider({ children }: { children: ReactNode }) {
 
 /** What an error says; one without words means that nobody answered. */
 export function messageOf(error: unknown, t: Translate): string {
+  if (error instanceof Problem) return error.isPassing ? t("busy") : t.maybe(`problem_${error.code}`, error.message);
   return error instanceof Error && error.message !== "" ? error.message : t("away");
 }
 

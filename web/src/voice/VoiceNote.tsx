@@ -79,9 +79,9 @@ function useVoiceNote(conversationId: string) {
         onPartial: setPartial,
         onDone: reset,
         onJob: setJob,
-        onFailed: (why, detail) => {
+        onFailed: (error) => {
           reset();
-          notify(detail || t(why));
+          notify(error ?? t("nothingHeard"));
         },
       },
     );

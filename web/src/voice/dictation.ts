@@ -20,7 +20,8 @@ export interface NoteEars {
   onDone(): void;
   /** It was uploaded; the stream tells how this job ends. */
   onJob(jobId: string): void;
-  onFailed(why: "nothingHeard" | "voiceFailed", detail: string): void;
+  /** Null where there was nothing to hear. */
+  onFailed(error: unknown): void;
 }
 
 export class Dictation {
@@ -66,8 +67,7 @@ export class Dictation {
     const ears = {
       onPartial: this.ears.onPartial,
       onLost: () => this.lost(),
-      onFinal: (text: string) =>
-        this.end(() => (text === "" ? this.ears.onFailed("nothingHeard", "") : this.ears.onDone())),
+      onFinal: (text: string) => this.end(() => (text === "" ? this.ears.onFailed(null) : this.ears.onDone())),
     };
     try {
       const speech = await LiveSpeech.open(this.client, { ...this.note }, ears);
@@ -96,7 +96,7 @@ export class Dictation {
         (await this.client.json<{ transcriptJobId: string }>("/api/v1/voice-upload", ask)).transcriptJobId,
       );
     } catch (error) {
-      this.end(() => this.ears.onFailed("voiceFailed", error instanceof Error ? error.message : ""));
+      this.end(() => this.ears.onFailed(error));
     }
   }
 
