@@ -19,6 +19,7 @@ PREFERENCE_BYTES_MAX = 16_384
 SESSIONS_MAX = 100  # opening one more closes the oldest
 CONVERSATIONS_MAX = 1_000
 
+TOKENS_PER_CALL_MAX = 10_000_000  # of prompt or answer, that a model call may be said to have cost
 REPLIES_WAITING_MAX = 100  # messages of one user that wait for their answer
 REPLIES_KEPT_MAX = 50  # ended replies that can still be regenerated; every snapshot has them
 CONTEXT_MESSAGES_KEPT_MAX = 40  # versions of the last messages of a conversation, for the prompt

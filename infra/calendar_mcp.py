@@ -21,6 +21,7 @@ TOOL = "list-events"
 CALENDAR = "primary"
 # Google gives so many at once, and this server neither asks for more nor says that there are.
 EVENTS_AT_ONCE = 250
+EVENTS_MAX = 2_500  # of one look; a server that has new ones for each question is asked no further
 SLICE_MIN_MS = 86_400_000
 RESULT_BYTES_MAX = 8_388_608
 LOOK_SECONDS_MAX = 60.0
@@ -112,6 +113,9 @@ async def _look(session: Caller, from_ms: int, until_ms: int) -> CalendarPage | 
                 slices += [(middle, ends), (begins, middle)]
                 continue
             is_complete = False
+        if len(found) + len(unread) > EVENTS_MAX:
+            is_complete = False
+            break
         if listed.partialFailures or listed.warnings or (listed.totalCount or 0) > len(listed.events):
             is_complete = False
         for raw in listed.events:
@@ -186,5 +190,5 @@ def _uid_of(raw: msgspec.Raw) -> str | None:
 def calendar_of(target: str) -> McpCalendar:
     """`stdio:NAME=value … command argument …`, quoted as in a shell, or a URL. Raises `ValueError` for neither."""
     if target.startswith(STDIO):
-        return McpCalendar(over_stdio(program_of(target)))
+        return McpCalendar(over_stdio(program_of(target), result_bytes_max=RESULT_BYTES_MAX))
     return McpCalendar(over_http(target, timeout_seconds=LOOK_SECONDS_MAX, result_bytes_max=RESULT_BYTES_MAX))

@@ -1,4 +1,7 @@
-"""httpx2's transport with an end to what one answer may hold: `mcp` reads a JSON answer whole, whatever its size."""
+"""httpx2's transport with an end to what one answer may hold: `mcp` reads a JSON answer whole, whatever its size.
+
+Answers that are packed all the same are refused: what is counted here is what comes over the wire.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ from collections.abc import AsyncIterator
 
 import httpx2
 
+STREAM_ANSWERS = 64
+
 
 class CappedTransport(httpx2.AsyncHTTPTransport):
-    """Answers to POST of more than `bytes_max` end as a read error. The long-lived stream that a GET opens has no end
-    to its size; the library bounds its single events."""
+    """Answers of more than `bytes_max` end as a read error. The long-lived stream that a GET opens may hold
+    STREAM_ANSWERS times as much; the library bounds its single events."""
 
     def __init__(self, bytes_max: int) -> None:
         super().__init__(trust_env=False)
@@ -17,9 +22,12 @@ class CappedTransport(httpx2.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
-        if request.method == "POST":
-            assert isinstance(response.stream, httpx2.AsyncByteStream)
-            response.stream = _Capped(response.stream, self._bytes_max)
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            await response.aclose()
+            raise httpx2.RemoteProtocolError("the answer is packed, which nobody asked for", request=request)
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        bytes_max = self._bytes_max * (STREAM_ANSWERS if request.method == "GET" else 1)
+        response.stream = _Capped(response.stream, bytes_max)
         return response
 
 

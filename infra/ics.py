@@ -60,6 +60,9 @@ def read_calendar_file(data: bytes, *, events_max: int) -> CalendarPage:
         raise _no_calendar() from error
     if not calendars or any(calendar.name != "VCALENDAR" for calendar in calendars):
         raise _no_calendar()
+    if any("DTSTART" in calendar for calendar in calendars):
+        # A calendar takes place at no time: this is of an event whose own bounds can't be read.
+        raise _no_calendar()
     events: list[ForeignEvent] = []
     unread: dict[str, None] = {}
     for calendar in calendars:

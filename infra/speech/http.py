@@ -108,8 +108,10 @@ def number_of(value: Any) -> float | None:
 
 
 async def _read(response: httpx.Response) -> bytes:
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise failure("bad_answer", "the speech service packed its answer, which nobody asked for")
     body = bytearray()
-    async for piece in response.aiter_bytes():
+    async for piece in response.aiter_raw():
         body += piece
         if len(body) > ANSWER_BYTES_MAX:
             raise failure("bad_answer", "the speech service answered with too much")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from domain.foreign_calendar import CalendarAway
-from infra.calendar_mcp import TOOL, arguments_for, calendar_of
+from infra.calendar_mcp import RESULT_BYTES_MAX, TOOL, arguments_for, calendar_of
 from infra.tool_servers import over_stdio, program_of
 from tests.support.npm import installed
 from tests.support.processes import processes_with
@@ -37,7 +37,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 async def test_the_server_lists_our_tool_with_the_arguments_that_we_send(target: str) -> None:
-    async with over_stdio(program_of(target))() as session:
+    async with over_stdio(program_of(target), result_bytes_max=RESULT_BYTES_MAX)() as session:
         listed = {tool.name: tool for tool in (await session.list_tools()).tools}
         taken, refused = [
             (await session.call_tool(TOOL, arguments)).content[0].text  # type: ignore[union-attr]

@@ -36,10 +36,11 @@ QUERY = {"origins": ["JFK"], "destinations": ["BOS"], "departure_from": "2026-06
 HOLDER = """
 import asyncio, sys
 from infra.tool_servers import over_stdio, program_of
-from workers.tools.mcp_client import McpSession
+from workers.tools.mcp_client import RESULT_BYTES_MAX, McpSession
 
 async def main():
-    session = McpSession(over_stdio(program_of(sys.argv[1])), timeout_seconds=30)
+    open_client = over_stdio(program_of(sys.argv[1]), result_bytes_max=RESULT_BYTES_MAX)
+    session = McpSession(open_client, timeout_seconds=30)
     print("tools", *(await session.tools()), flush=True)
     await asyncio.Event().wait()
 
@@ -66,8 +67,12 @@ def program(marker: str) -> Program:
     return program_of(f"{OURS} {marker}")
 
 
+def by_pipes(of: Program) -> Open:
+    return over_stdio(of, result_bytes_max=RESULT_BYTES_MAX)
+
+
 async def test_a_killed_program_is_started_again_by_the_next_call(marker: str) -> None:
-    session = session_with(over_stdio(program(marker)))
+    session = session_with(by_pipes(program(marker)))
     tool = (await session.tools())["search_flights"]
     before = await session.call(tool, QUERY)
     [pid] = processes_with(marker)
@@ -81,7 +86,7 @@ async def test_a_killed_program_is_started_again_by_the_next_call(marker: str) -
 
 @pytest.mark.parametrize("code", ["import workers.tools.flights_server as s, anyio; anyio.run(s.serve)", STUBBORN])
 async def test_closing_ends_the_program_whether_it_wants_or_not(marker: str, code: str) -> None:
-    session = session_with(over_stdio(Program(arguments=(sys.executable, "-c", code, marker))))
+    session = session_with(by_pipes(Program(arguments=(sys.executable, "-c", code, marker))))
     await session.tools()
     assert len(processes_with(marker)) == 1
     await session.aclose()
@@ -111,7 +116,7 @@ async def test_a_program_gets_its_own_variables_and_none_of_ours(
     monkeypatch.setenv("SOME_API_KEY", "canary-key")
     said = tmp_path / "said.json"
     target = f"stdio:DUFFEL_KEY={{token}} QUIET='a b' {sys.executable} -c '{TELLER}' {said}"
-    session = session_with(over_stdio(program_of(target, "canary-token")))
+    session = session_with(by_pipes(program_of(target, "canary-token")))
     with pytest.raises(ToolUnavailable):
         await session.tools()
     await session.aclose()
@@ -131,7 +136,7 @@ def test_a_target_without_a_command_is_refused(target: str) -> None:
 
 @pytest.mark.parametrize("arguments", [("/no/such/program",), ("false",), (sys.executable, "-c", "print('hello')")])
 async def test_a_program_that_is_no_server_is_unavailable(arguments: tuple[str, ...]) -> None:
-    session = session_with(over_stdio(Program(arguments=arguments)))
+    session = session_with(by_pipes(Program(arguments=arguments)))
     with pytest.raises(ToolUnavailable) as caught:
         await session.tools()
     assert caught.value.retryable
@@ -140,7 +145,7 @@ async def test_a_program_that_is_no_server_is_unavailable(arguments: tuple[str, 
 
 async def test_a_program_that_never_answers_is_given_up_and_ended(marker: str) -> None:
     silent = "import sys; print('not json', flush=True); sys.stdin.read()"
-    session = session_with(over_stdio(Program(arguments=(sys.executable, "-c", silent, marker))), timeout_seconds=1.0)
+    session = session_with(by_pipes(Program(arguments=(sys.executable, "-c", silent, marker))), timeout_seconds=1.0)
     with pytest.raises(ToolTimeout):
         await session.tools()
     await session.aclose()
@@ -198,6 +203,25 @@ async def test_a_url_that_is_no_server_is_unavailable(status: int, body: bytes) 
         await session.aclose()
 
 
+async def test_what_a_server_says_wrong_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while (await receive())["type"] != "lifespan.shutdown":
+                await send({"type": "lifespan.startup.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"event: nonsense\ndata: nonsense\n\n" * 100})
+
+    async with serving(app) as server:
+        session = session_with(at(f"http://127.0.0.1:{server.port}/mcp"))
+        with pytest.raises(ToolUnavailable):
+            await session.tools()
+        await session.aclose()
+    assert [record.name for record in caplog.records if record.name.startswith("mcp.")] == []
+
+
 async def test_the_token_is_sent_as_a_bearer_token() -> None:
     seen: list[bytes] = []
     inner = make_server(ManualClock(NOW_MS)).streamable_http_app()
@@ -222,7 +246,7 @@ async def planner() -> AsyncIterator[McpSession]:
     program = Program(
         arguments=(str(Path(sys.executable).with_name("flight-planner-mcp")),), variables={"DO_NOT_TRACK": "1"}
     )
-    session = session_with(over_stdio(program))
+    session = session_with(by_pipes(program))
     yield session
     await session.aclose()
 

@@ -97,11 +97,13 @@ def text_result(text: str, *, is_error: bool = False) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=text)], is_error=is_error)
 
 
-def one_tool_server(answer: Callable[[], CallToolResult]) -> Server[Any]:
+def one_tool_server(
+    answer: Callable[[], CallToolResult], *, output_schema: dict[str, Any] | None = None
+) -> Server[Any]:
     """A server with the tool `ask`, which takes nothing."""
 
     async def list_tools(_context: Any, _params: Any) -> ListToolsResult:
-        return ListToolsResult(tools=[Tool(name="ask", input_schema={"type": "object"})])
+        return ListToolsResult(tools=[Tool(name="ask", input_schema={"type": "object"}, output_schema=output_schema)])
 
     async def call_tool(_context: Any, _params: Any) -> CallToolResult:
         return answer()

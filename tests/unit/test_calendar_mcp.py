@@ -7,12 +7,13 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
 from domain.foreign_calendar import CalendarAway, ForeignEvent
-from infra.calendar_mcp import RESULT_BYTES_MAX, McpCalendar, calendar_of
+from infra.calendar_mcp import EVENTS_MAX, RESULT_BYTES_MAX, McpCalendar, calendar_of
 from tests.support.flight_servers import over_loopback
 from tests.support.google_calendar import GoogleStandIn, at_ms, event, text_result
 
@@ -67,6 +68,20 @@ async def test_a_day_with_more_than_is_given_at_once_is_not_complete() -> None:
     crowd = [event(f"e{n}", "2025-11-21T09:00:00Z", "2025-11-21T10:00:00Z") for n in range(251)]
     page = await GoogleStandIn(crowd).calendar().events(FROM, UNTIL)
     assert (len(page.events), page.is_complete) == (250, False)
+
+
+async def test_a_server_that_has_new_events_for_each_question_is_asked_no_further() -> None:
+    numbers = count()
+
+    def answer() -> Any:
+        crowd = [event(f"e{next(numbers)}", "2025-11-21T09:00:00Z", "2025-11-21T10:00:00Z") for _ in range(249)]
+        return text_result(json.dumps({"events": [*crowd, *crowd[:1]]}))
+
+    google = GoogleStandIn(answer=answer)
+    page = await google.calendar().events(FROM, UNTIL)
+    assert EVENTS_MAX < len(page.events) < EVENTS_MAX + 500
+    assert not page.is_complete
+    assert len(google.calls) < 50
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from infra.capped_http import CappedTransport
+from infra.capped_http import STREAM_ANSWERS, CappedTransport
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.anyio
@@ -17,14 +17,16 @@ CAP = 200_000
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with as many bytes as its path says."""
+    """Answers with as many bytes as its path says; packed where the query says how."""
     if scope["type"] == "lifespan":
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
+    coding = scope["query_string"]
+    headers = [(b"content-encoding", coding)] if coding else []
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"x" * int(scope["path"].strip("/"))})
 
 
@@ -47,5 +49,14 @@ async def test_an_answer_beyond_the_cap_is_a_read_error_and_the_client_stays_of_
     assert (await client.post("/1")).content == b"x"
 
 
-async def test_a_stream_that_is_listened_to_has_no_end(client: httpx2.AsyncClient) -> None:
-    assert len((await client.get(f"/{10 * CAP}")).content) == 10 * CAP
+async def test_a_stream_that_is_listened_to_may_be_longer_and_ends_too(client: httpx2.AsyncClient) -> None:
+    assert len((await client.get(f"/{STREAM_ANSWERS * CAP}")).content) == STREAM_ANSWERS * CAP
+    with pytest.raises(httpx2.ReadError):
+        await client.get(f"/{STREAM_ANSWERS * CAP + 1}")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "GZIP", "identity, gzip", "br"])
+async def test_an_answer_that_is_packed_is_not_unpacked(client: httpx2.AsyncClient, coding: str) -> None:
+    for method in ("GET", "POST"):
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await client.request(method, f"/1?{coding.replace(' ', '')}")

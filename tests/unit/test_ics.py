@@ -220,6 +220,7 @@ def test_a_definition_of_a_zone_is_never_looked_at(monkeypatch: pytest.MonkeyPat
         *(b"", b"hello", b"\xff\xfe", b"BEGIN:VCALENDAR\r\n", b"BEGIN:VEVENT\r\nEND:VEVENT\r\n", b"END:VCALENDAR\r\n"),
         *(b"BEGIN:VCALENDAR\r\nx\r\nEND:VCALENDAR\r\n", b"{}", b"\0" * 1_000),
         b"BEGIN:X\r\n" * 20_000 + b"END:X\r\n" * 20_000,
+        b"BEGIN:VCALENDAR\r\nBEGN:VEVENT\r\nUID:1\r\nDTSTART:20251121T090000Z\r\nED:VEVENT\r\nEND:VCALENDAR\r\n",
     ],
 )
 def test_what_is_no_calendar_file_is_refused(data: bytes) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from domain.limits import TOKENS_PER_CALL_MAX
 from domain.ports import ModelError, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
 from domain.values import ModelUsage
 from workers.llm.policy import failure
@@ -262,7 +263,8 @@ class Answer:
         if usage is None:
             return None
         prompt, completion = int(usage.prompt_tokens or 0), int(usage.completion_tokens or 0)
-        if prompt <= 0 and completion <= 0:
+        # A count that cannot be would spend the user's budget, and one beyond 64 bits no view could add up.
+        if max(prompt, completion) > TOKENS_PER_CALL_MAX or (prompt <= 0 and completion <= 0):
             return None
         return ModelUsage(input_tokens=max(0, prompt), output_tokens=max(0, completion))
 

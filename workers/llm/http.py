@@ -107,11 +107,19 @@ class ModelHttp:
             await response.aclose()
 
     async def get(self, url: str) -> httpx.Response:
-        """A whole answer, whatever its status. Raises `ModelError` when there is none."""
+        """A whole answer, whatever its status. Raises `ModelError` when there is none that ends."""
         try:
-            return await self._client.get(url)
+            request = self._client.build_request("GET", url, extensions=self._deadline())
+            response = await self._client.send(request, stream=True)
+            try:
+                body = await _read_all(response.aiter_bytes())
+            finally:
+                await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise failure_of_transport(error, begun=False) from error
+        # Unpacked by now, where it was packed.
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
+        return httpx.Response(response.status_code, headers=headers, content=body)
 
     def failure_of(self, response: httpx.Response) -> ModelError:
         return failure_of_response(response.status_code, response.headers, response.content, codes=self._codes)
@@ -125,12 +133,16 @@ class ModelHttp:
 
     async def _send(self, url: str, body: bytes, *, in_one_piece: bool) -> httpx.Response:
         timeout = httpx.Timeout(None, connect=CONNECT_SECONDS_MAX) if in_one_piece else self._client.timeout
-        extensions: dict[str, Any] = {"deadline": asyncio.get_running_loop().time() + self._deadline_seconds}
         try:
-            request = self._client.build_request("POST", url, content=body, timeout=timeout, extensions=extensions)
+            request = self._client.build_request(
+                "POST", url, content=body, timeout=timeout, extensions=self._deadline()
+            )
             return await self._client.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise failure_of_transport(error, begun=False) from error
+
+    def _deadline(self) -> dict[str, Any]:
+        return {"deadline": asyncio.get_running_loop().time() + self._deadline_seconds}
 
     async def _open(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """The body's pieces, once the head says that they are an answer."""

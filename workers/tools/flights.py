@@ -67,7 +67,7 @@ def _opener(settings: Settings, clock: Clock) -> Open:
         return in_process(lambda: _embedded_server(clock))
     if target.startswith(STDIO):
         try:
-            return over_stdio(program_of(target, token))
+            return over_stdio(program_of(target, token), result_bytes_max=RESULT_BYTES_MAX)
         except ValueError as error:
             raise SettingsError(f"{PREFIX}FLIGHTS_MCP: {error}.") from None
     return over_http(target, token, timeout_seconds=settings.flights_timeout_seconds, result_bytes_max=RESULT_BYTES_MAX)

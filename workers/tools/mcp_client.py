@@ -18,7 +18,7 @@ import msgspec
 from domain.text import one_line
 from domain.values import Json
 from infra.telemetry import get_logger
-from infra.tool_servers import Open
+from infra.tool_servers import Open, Peer
 from workers.tools.errors import (
     ToolAnswerInvalid,
     ToolChanged,
@@ -29,7 +29,6 @@ from workers.tools.errors import (
 )
 
 if TYPE_CHECKING:
-    from mcp.client.client import Client
     from mcp_types import CallToolResult, Tool
 
 logger = get_logger("workers.tools.mcp_client")
@@ -67,9 +66,13 @@ class McpSession:
         self._silences = 0
 
     async def tools(self) -> dict[str, ToolInfo]:
-        """The tools as the server lists them now, by name. Raises `ToolUnavailable`, `ToolTimeout`."""
+        """The tools as the server lists them now, by name. Raises any `ToolError` but `ToolChanged`, `ToolMissing`."""
         listed = await self._asked(_list_tools)
-        return {tool.name: tool for tool in listed}
+        tools = {tool.name: tool for tool in listed}
+        if len(tools) < len(listed):
+            # Which of two it would call by their name is the server's to choose, so neither is what we saw.
+            raise ToolAnswerInvalid("The server lists two tools of one name.")
+        return tools
 
     def pin(self, tool: ToolInfo) -> None:
         """Hold `tool` to what it was when this process first pinned it. Raises `ToolChanged`."""
@@ -89,8 +92,8 @@ class McpSession:
         """What the tool answers: its structured content, else the JSON of its first text. Raises any `ToolError`."""
         self.pin(tool)
 
-        async def ask(client: Client) -> Json:
-            return _content_of(await client.call_tool(tool.name, dict(arguments)))
+        async def ask(peer: Peer) -> Json:
+            return _content_of(await peer.call_tool(tool.name, arguments))
 
         return await self._asked(ask)
 
@@ -100,7 +103,7 @@ class McpSession:
         self._drop(self._kept)
         await asyncio.gather(*(kept.close() for kept in self._let_go))
 
-    async def _asked(self, ask: Callable[[Client], Awaitable[Answer]]) -> Answer:
+    async def _asked(self, ask: Callable[[Peer], Awaitable[Answer]]) -> Answer:
         """Once more, on a new session, where the old one turns out to be gone: what is asked here changes nothing."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -116,7 +119,7 @@ class McpSession:
         self._silences = 0
         return answer
 
-    async def _asked_once(self, ask: Callable[[Client], Awaitable[Answer]]) -> Answer:
+    async def _asked_once(self, ask: Callable[[Peer], Awaitable[Answer]]) -> Answer:
         if self._is_closed:
             raise _Gone("closed")
         if self._kept is None or self._kept.is_over:
@@ -124,7 +127,7 @@ class McpSession:
             self._kept = _Kept(self._open, self._timeout_seconds)
         kept = self._kept
         try:
-            return await ask(await kept.client())
+            return await ask(await kept.peer())
         except (_Gone, ToolError):
             raise
         except Exception as error:
@@ -151,12 +154,12 @@ class _Gone(Exception):
 
 
 class _Kept:
-    """A client that one task opens, holds and closes: the library wants all three done by the same task."""
+    """A session that one task opens, holds and closes: the library wants all three done by the same task."""
 
     def __init__(self, open_client: Open, timeout_seconds: float) -> None:
         self._open = open_client
         self._timeout_seconds = timeout_seconds
-        self._ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+        self._ready: asyncio.Future[Peer] = asyncio.get_running_loop().create_future()
         self._closing = asyncio.Event()
         self._task = asyncio.create_task(self._keep(), name="mcp session")
 
@@ -168,7 +171,7 @@ class _Kept:
     def is_over(self) -> bool:
         return self.has_ended or self._closing.is_set()
 
-    async def client(self) -> Client:
+    async def peer(self) -> Peer:
         """Raises `_Gone`. A caller who is cancelled here leaves the opening to the next."""
         return await asyncio.shield(self._ready)
 
@@ -187,8 +190,8 @@ class _Kept:
         try:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(self._timeout_seconds):
-                    client = await stack.enter_async_context(self._open())
-                self._ready.set_result(client)
+                    peer = await stack.enter_async_context(self._open())
+                self._ready.set_result(peer)
                 await self._closing.wait()
         except Exception as error:
             # A failure to open is told to whoever waits; one after that, to whoever asks next.
@@ -205,11 +208,11 @@ class _Kept:
 # --- reading --------------------------------------------------------------------------------------------------
 
 
-async def _list_tools(client: Client) -> list[ToolInfo]:
+async def _list_tools(peer: Peer) -> list[ToolInfo]:
     tools: list[ToolInfo] = []
     cursor: str | None = None
     for _ in range(TOOL_PAGES_MAX):
-        page = await client.list_tools(cursor=cursor)
+        page = await peer.list_tools(cursor)
         tools += map(_info, page.tools)
         cursor = page.next_cursor
         if cursor is None or len(tools) > TOOLS_MAX:

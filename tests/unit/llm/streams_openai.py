@@ -26,6 +26,15 @@ OPENAI = [
     Stream(
         "usage of zeros is no usage", sse(*HELLO, STOP, {**USED, "usage": usage(0, 0)}, DONE), [*HI, finished("stop")]
     ),
+    *(
+        Stream(f"usage of {count}", sse(*HELLO, STOP, {**USED, "usage": usage(*counts)}, DONE), [*HI, finished("stop")])
+        for count, counts in {
+            "more than can be": (10_000_001, 2),
+            "more than 64 bits": (11, 10**20),
+            "the greatest of floats": (1.7e308, 2),
+            "less than nothing": (-5, -1),
+        }.items()
+    ),
     Stream(
         "usage of floats and nulls",
         sse(*HELLO, STOP, {**USED, "usage": usage(7.0, None)}, DONE),

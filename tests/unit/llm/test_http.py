@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from domain.ports import ModelError, ModelFinished, PromptMessage, TextDelta, ToolCall
@@ -16,6 +17,7 @@ from tests.support.fake_workers_ai import ACCOUNT, TOKEN, fake_workers_ai
 from tests.support.model_server import ModelServer, Plan
 from tests.support.models import CREATE_TASK, answer, asked, text_of
 from tests.unit.llm.wire import said, sse
+from workers.llm.http import ModelHttp
 from workers.llm.openai import OpenAIModel
 from workers.llm.workers_ai import WorkersAIModel
 
@@ -308,3 +310,16 @@ async def test_the_window_of_the_model_is_learned_and_a_setting_beats_it() -> No
         await settled.check()
         assert settled.context_tokens_max == 5_000
         await settled.aclose()
+
+
+async def test_a_list_of_models_without_end_is_cut_off() -> None:
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield bytes(1 << 20)
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Endless()))
+    http = ModelHttp(headers={}, silence_seconds=30.0, deadline_seconds=30.0, transport=transport)
+    with pytest.raises(ModelError, match="too long"):
+        await http.get("http://127.0.0.1/v1/models")
+    await http.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import AsyncIterator
 
 import httpx
@@ -54,6 +55,7 @@ async def failure_of(server: SpeechServer, answer: Answer, *, deadline_seconds: 
         (Answer(200, b"<html>", "text/html"), "bad_answer", True),
         (Answer(200, b'{"text": 3}'), "bad_answer", True),
         (Answer(200, b'"text"'), "bad_answer", True),
+        (Answer(200, gzip.compress(b'{"text": "x"}'), headers=("content-encoding: gzip",)), "bad_answer", True),
     ],
 )
 async def test_a_failure_has_a_code_and_says_whether_to_try_again(
