@@ -19,7 +19,7 @@ from commands.calendar import (
 )
 from commands.context import CommandContext, action_id
 from commands.memory import ForgetMemory, PinMemory, forget_memory, pin_memory
-from commands.notes import AddNote, add_note
+from commands.notes import AddNote, DeleteNote, add_note, delete_note
 from commands.plans import SetPlan, set_plan
 from commands.preferences import SetPreference, set_preference
 from commands.tasks import CompleteTask, CreateTask, DeleteTask, ReopenTask, UpdateTask, change_task, create_task
@@ -49,7 +49,7 @@ from domain.events import (
 from domain.values import REDACTED, ActionStatus, Json
 
 TaskDeed = CreateTask | UpdateTask | CompleteTask | ReopenTask | DeleteTask
-KeptDeed = PinMemory | ForgetMemory | AddNote | SetPreference | SetPlan
+KeptDeed = PinMemory | ForgetMemory | AddNote | DeleteNote | SetPreference | SetPlan
 CalendarDeed = SetCalendarEvent | MoveOccurrence | RemoveCalendarEvent
 TravelDeed = KeepFlights | SelectFlight
 Deed = TaskDeed | KeptDeed | CalendarDeed | TravelDeed
@@ -194,6 +194,8 @@ def _do(deed: Deed, brain: Brain, context: CommandContext) -> list[BrainEvent]:
             return forget_memory(deed, brain, context)
         case AddNote():
             return add_note(deed, brain, context)
+        case DeleteNote():
+            return delete_note(deed, brain, context)
         case SetPreference():
             return set_preference(deed, brain, context)
         case SetPlan():

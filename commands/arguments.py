@@ -75,6 +75,10 @@ class AddNoteArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: Annotated[str, Meta(max_length=limits.TITLE_CHARACTERS_MAX)] | None = None
 
 
+class DeleteNoteArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    note: _Title
+
+
 class SetPreferenceArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: _PreferenceKey
     value: Annotated[str, Meta(min_length=1, max_length=1_000)]
@@ -116,6 +120,7 @@ class FindFlightsArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     passengers: Annotated[str, Meta(pattern=r"^\s*[1-9]?\s*$")] | None = None
     cabin: Literal["economy", "premium_economy", "business", "first", ""] | None = None
     stops_max: Annotated[str, Meta(pattern=r"^\s*[0-3]?\s*$")] | None = None
+    order: Literal["cheapest", "earliest", "latest", "fastest", ""] | None = None
 
 
 class SelectFlightArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,6 +136,7 @@ Arguments = (
     | PinMemoryArguments
     | ForgetMemoryArguments
     | AddNoteArguments
+    | DeleteNoteArguments
     | SetPreferenceArguments
     | SetPlanArguments
     | CreateEventArguments
@@ -149,6 +155,7 @@ ARGUMENTS: Mapping[str, type[Arguments]] = {
     "pin_memory": PinMemoryArguments,
     "forget_memory": ForgetMemoryArguments,
     "add_note": AddNoteArguments,
+    "delete_note": DeleteNoteArguments,
     "set_preference": SetPreferenceArguments,
     "set_plan": SetPlanArguments,
     "create_event": CreateEventArguments,
@@ -167,6 +174,7 @@ _TITLES = {
     "pin_memory": "remember something",
     "forget_memory": "forget something",
     "add_note": "make a note",
+    "delete_note": "delete a note",
     "set_preference": "set a preference",
     "set_plan": "change a plan",
     "create_event": "add an event to your calendar",

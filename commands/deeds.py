@@ -1,7 +1,8 @@
 """What the model asks for, checked: from the arguments of a tool call to a deed. Pure.
 
 Ids and dates are looked up and worked out here, and whatever does not hold leads to an honest sentence and to no deed.
-Events, plans and flights have files of their own: calendar_deeds.py, plan_deeds.py, travel_deeds.py.
+Events, notes, plans and flights have files of their own: calendar_deeds.py, note_deeds.py, plan_deeds.py,
+travel_deeds.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from commands.arguments import (
     CreateEventArguments,
     CreateTaskArguments,
     DeleteEventArguments,
+    DeleteNoteArguments,
     DeleteTaskArguments,
     FindFlightsArguments,
     ForgetMemoryArguments,
@@ -35,7 +37,8 @@ from commands.arguments import (
 from commands.calendar_deeds import create_event, delete_event, update_event
 from commands.memory import ForgetMemory, PinMemory
 from commands.moving import moved
-from commands.notes import AddNote
+from commands.note_deeds import add_note, delete_note
+from commands.phrases.often import too_often
 from commands.phrases.resolve import When, names_only_a_time
 from commands.plan_deeds import change_plan
 from commands.preference_values import value_of_text
@@ -47,6 +50,7 @@ from domain.brain import Brain
 from domain.local_times import local_minute
 from domain.ports import ToolCall
 from domain.text import clean, one_line
+from domain.text_search import has_words, telling_words
 from domain.values import Json, Task, TaskStatus
 
 _LITTLE_WORDS = frozenset({"my", "the", "a", "an", "is", "are", "that", "i", "to", "of", "in", "at", "for"})
@@ -90,7 +94,9 @@ def _deed_of(arguments: Arguments, setting: Setting) -> tuple[dict[str, Json], D
             memory_id, key = _find_memory(arguments.key, setting.brain)
             return {"memoryId": memory_id, "key": key}, ForgetMemory(memory_id=memory_id)
         case AddNoteArguments():
-            return _add_note(arguments, setting)
+            return add_note(arguments, setting)
+        case DeleteNoteArguments():
+            return delete_note(arguments, setting)
         case SetPreferenceArguments():
             value = value_of_text(arguments.key, clean(arguments.value), setting.brain.preference(arguments.key))
             ref = setting.ref("preference", arguments.key)
@@ -118,6 +124,8 @@ def _create_task(arguments: CreateTaskArguments, setting: Setting) -> tuple[dict
     notes = clean(arguments.notes or "").strip()
     phrase = one_line(arguments.due_text or "")
     when = setting.when(phrase) if phrase else None
+    if when is None and (instead := too_often(phrase)) is not None:
+        raise NotUnderstood(f"One reminder comes at most once a day, so “{phrase}” was not set up. {instead}")
     if when is not None:
         payload["due"] = when.due
         if when.recurrence is not None:
@@ -191,16 +199,6 @@ def _pin_memory(arguments: PinMemoryArguments, setting: Setting) -> tuple[dict[s
     return {"type": kind, "key": key, "value": value}, deed
 
 
-def _add_note(arguments: AddNoteArguments, setting: Setting) -> tuple[dict[str, Json], Deed]:
-    text, title = clean(arguments.text).strip(), one_line(arguments.title or "") or None
-    if not text:
-        raise NotUnderstood("The note has no text, so nothing was kept.")
-    # The same text of the same message is the same note, whoever says it again.
-    note_id = setting.ref("note of message", f"{setting.message_id} {text}")
-    payload: dict[str, Json] = {"text": text} if title is None else {"title": title, "text": text}
-    return payload, AddNote(note_id=note_id, note_ref=setting.ref("note", note_id), text=text, title=title)
-
-
 def _title(text: str) -> str:
     title = one_line(text)
     if not title:
@@ -224,6 +222,7 @@ def find_task(title: str, brain: Brain, *, among: tuple[TaskStatus, ...] = ("ope
     # Of several with one title the open one that is due first is meant.
     same.sort(key=lambda task_id: (tasks[task_id].status == "done", tasks[task_id].due_at_ms or (1 << 62)))
     near = [task_id for task_id, known in titles.items() if _has(known, wanted) or _has(wanted, known)]
+    near = near or [task_id for task_id, known in titles.items() if _has_words(known, wanted)]
     if same or len(near) == 1:
         found = (same or near)[0]
         return found, tasks[found]
@@ -236,6 +235,12 @@ def find_task(title: str, brain: Brain, *, among: tuple[TaskStatus, ...] = ("ope
 def _has(text: str, part: str) -> bool:
     """Whether whole words of `text` are `part`: a task “call” is not meant by “all”."""
     return bool(part) and re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text) is not None
+
+
+def _has_words(text: str, wanted: str) -> bool:
+    """Whether it has all the words that tell anything, in whatever order: "the plumber call" is "call the plumber"."""
+    words = telling_words(wanted)
+    return bool(words) and has_words(text, words)
 
 
 def _find_memory(key: str, brain: Brain) -> tuple[str, str]:

@@ -16,6 +16,12 @@ _HALF_DAY_HOURS = 12
 _DAY_CHARACTERS = 10  # of "2025-11-19T15:00"
 BARE_HOUR = re.compile(r"(?:at |to |um )?(?:[1-9]|1[0-2])(?:[:.][0-5]\d)?", re.IGNORECASE)
 _BY = re.compile(r"(?:by )?(?P<amount>\S.*?)(?: (?P<way>later|earlier|sooner))?", re.IGNORECASE)
+_BY_GERMAN = re.compile(
+    r"um (?P<amount>\S+ (?:minute|stunde|tag|woche|monat|jahr)(?:en|e|n|s)?)"
+    r"(?: (?P<way>sp(?:ä|ae)ter|nach hinten|fr(?:ü|ue)her|nach vorne?))?",
+    re.IGNORECASE,
+)
+_LATER = ("later", "später", "spaeter", "nach hinten")
 
 
 def moved(phrase: str, start: str, setting: Setting) -> When | None:
@@ -54,10 +60,12 @@ def _minutes_apart(one: str, other: str) -> int:
 
 
 def _by_so_much(phrase: str, start: str, setting: Setting) -> When | None:
-    """ "By a day", "an hour later", "30 minutes earlier"; None for anything else."""
-    match = _BY.fullmatch(phrase)
-    if match is None or not (match["way"] or phrase[:3].casefold() == "by "):
-        return None
+    """ "By a day", "an hour later", "30 minutes earlier", "um einen Tag"; None for anything else."""
+    match = _BY_GERMAN.fullmatch(phrase)
+    if match is None:
+        match = _BY.fullmatch(phrase)
+        if match is None or not (match["way"] or phrase[:3].casefold() == "by "):
+            return None
     begins = datetime.fromisoformat(start)
     when = setting.when(f"in {match['amount']}", now=begins)
     if when is None or when.recurrence is not None:
@@ -65,6 +73,6 @@ def _by_so_much(phrase: str, start: str, setting: Setting) -> When | None:
     ends = datetime.fromisoformat(when.due)
     if "T" not in when.due:
         ends = ends.replace(hour=begins.hour, minute=begins.minute)
-    if match["way"] is not None and match["way"].casefold() != "later":
+    if match["way"] is not None and match["way"].casefold() not in _LATER:
         ends = begins - (ends - begins)
     return replace(when, due=ends.strftime("%Y-%m-%dT%H:%M")[: max(len(start[:16]), len(when.due))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -36,10 +36,22 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptNote:
+    """A note with its text. `kept_on`: the user's day, `YYYY-MM-DD`."""
+
+    note_ref: str
+    note_id: str
+    text: str
+    title: str | None
+    kept_on: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """`now` is the user's local time; `ref(kind, text)` is the keyed hash of an id that somebody chose.
 
     `whens` has phrases of time that a slower reader has understood already; `is_month_first` is about dates like 3/12.
+    `notes` are the user's, newest first; None where they were not read.
     """
 
     brain: Brain
@@ -48,6 +60,7 @@ class Setting:
     ref: Callable[[str, str], str]
     is_month_first: bool = True
     whens: Mapping[str, When] = field(default_factory=dict)
+    notes: Sequence[KeptNote] | None = None
 
     @classmethod
     def at(

@@ -19,7 +19,11 @@ from domain.values import Json
 
 NONE_FOUND = "There are no flights to choose from yet. Ask me to find some first."
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_ORDINALS = (
+    *(r"first|erste[nrs]?", r"second|zweite[nrs]?", r"third|dritte[nrs]?", r"fourth|vierte[nrs]?"),
+    *(r"fifth|f(?:ü|ue)nfte[nrs]?", r"sixth|sechste[nrs]?", r"seventh|siebte[nrs]?", r"eighth|achte[nrs]?"),
+    *(r"ninth|neunte[nrs]?", r"tenth|zehnte[nrs]?"),
+)
 _NUMBER = re.compile(
     r"(?:#|\bno\.? ?|\bnumber |\boption |\bflight )(\d{1,2})\b|\b(\d{1,2})(?:st|nd|rd|th)\b|^(\d{1,2})$"
 )
@@ -71,13 +75,13 @@ def _chosen(which: str, offers: Sequence[RankedOffer]) -> RankedOffer:
         if not 1 <= place <= len(offers):
             raise NotUnderstood(f"I found {len(offers)} flights. Please say which of them you mean.")
         return offers[place - 1]
-    if re.search(r"\bcheap|\bg(?:ü|ue)nstig", text):
+    if re.search(r"\bcheap|\bg(?:ü|ue)nstig|\bbillig", text):
         return min(offers, key=lambda each: (each.offer.price.value, each.rank))
-    if re.search(r"\bfast|\bshort|\bquick", text):
+    if re.search(r"\bfast|\bshort|\bquick|\bschnell|\bk(?:ü|ue)rzest", text):
         return min(offers, key=lambda each: (each.offer.total_duration_minutes, each.rank))
-    if re.search(r"\bearl", text):
+    if re.search(r"\bearl|\bfr(?:ü|ue)h", text):
         return min(offers, key=lambda each: (each.offer.departure_at_ms, each.rank))
-    if re.search(r"\bbest\b|\btop\b|\brecommend", text):
+    if re.search(r"\bbeste?[nrs]?\b|\btop\b|\brecommend", text):
         return offers[0]
     named = [each for each in offers if each.offer.airline.casefold() in text]
     if named:
@@ -89,9 +93,9 @@ def _chosen(which: str, offers: Sequence[RankedOffer]) -> RankedOffer:
 
 def _place(text: str, count: int) -> int | None:
     for number, word in enumerate(_ORDINALS, start=1):
-        if re.search(rf"\b{word}\b", text):
+        if re.search(rf"\b(?:{word})\b", text):
             return number
-    if re.search(r"\blast\b", text):
+    if re.search(r"\blast\b|\bletzte", text):
         return count
     match = _NUMBER.search(text)
     return None if match is None else int(next(group for group in match.groups() if group))

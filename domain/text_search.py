@@ -6,13 +6,29 @@ it was written.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import filterfalse, takewhile
 
 SNIPPET_CHARACTERS = 160
 BEFORE_CHARACTERS = 60  # of a snippet, in front of the match
 ELLIPSIS = "…"
+ALIKE_CHARACTERS_MIN = 4  # words that begin alike may be forms of one: "park" and "parking"
+
+_WORD = re.compile(r"\w+")
+# Words that tell nothing from anything, folded: English and German.
+_LITTLE_ENGLISH = (
+    "a an the my your our this that these those it its is are was were be been do does did have has had i me we us you"
+    " of in on at to for from with about and or not no any some what which who whom whose where when how why there s t"
+)
+_LITTLE_GERMAN = (
+    "ich mir mich wir uns du dir der die das den dem des ein eine einen einem einer mein meine meinen meinem"
+    " meiner ist sind war waren hat habe haben hatte im an am auf zu zum zur von vom mit uber unter fur und"
+    " oder nicht bei beim kein keine was welche welchen wer wo wann wie warum es da"
+)
+_LITTLE_WORDS = frozenset(f"{_LITTLE_ENGLISH} {_LITTLE_GERMAN}".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +110,19 @@ def _snippet(text: str, start: int, end: int) -> Snippet:
     # One blank for each control character, so that places stay what they are.
     shown = "".join(character if character.isprintable() else " " for character in text[left:right])
     return Snippet(head + shown + tail, start - left + len(head), end - left + len(head))
+
+
+def telling_words(text: str) -> list[str]:
+    """Folded, without those that tell nothing from anything."""
+    return [word for word in _WORD.findall(folded(text)) if word not in _LITTLE_WORDS]
+
+
+def has_words(text: str, words: Iterable[str]) -> bool:
+    """Whether `text` has all of the words, folded ones, each as it is or in another form."""
+    known = frozenset(_WORD.findall(folded(text)))
+    return all(word in known or any(_are_alike(word, each) for each in known) for word in words)
+
+
+def _are_alike(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    return len(shorter) >= ALIKE_CHARACTERS_MIN and longer.startswith(shorter)

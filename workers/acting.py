@@ -6,6 +6,7 @@ Owns what was done for the message, by this attempt and those before. Must not d
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -25,6 +26,7 @@ from workers.prompts.context import read_action
 from workers.token_stream import TokenStream
 from workers.understanding.dates import with_dates
 from workers.understanding.grounding import NOT_ASKED, is_spoken_of
+from workers.understanding.notes import kept_notes
 
 logger = get_logger("workers.acting")
 
@@ -47,6 +49,7 @@ class Acting:
         self.language: str | None = None  # of the message, as its client named it
         self.words = ""  # that what is done must have been spoken of in
         self.message = ""  # all of it: a note may be what the user pasted
+        self.notes: Sequence[Fact] | None = None  # the user's, where the message may name one
         self._desk = desk
         self._stream = stream
         self._interruption = interruption
@@ -113,7 +116,8 @@ class Acting:
         return facts
 
     def setting(self, now_ms: int) -> Setting:
-        return Setting.at(now_ms, self.brain, self.reply.ref.message_id, self.keys.ref, self.language)
+        setting = Setting.at(now_ms, self.brain, self.reply.ref.message_id, self.keys.ref, self.language)
+        return setting if self.notes is None else replace(setting, notes=kept_notes(self.notes, self.brain.timezone))
 
 
 def _deed(kind: str, payload: Mapping[str, Json]) -> bytes:

@@ -14,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from commands.arguments import BadArguments, NotUnderstood, read_arguments
+from commands.each_hour import calls_for_each_hour
 from domain.brain import Brain, Reply
 from domain.limits import ACTIONS_PER_MESSAGE_MAX
 from domain.ports import ModelError, ModelEvent, ModelFinished, TextDelta, ToolCall, ToolSpec
@@ -33,9 +34,10 @@ from workers.extraction import (
     repair_schema,
 )
 from workers.llm.tokens import estimate_tokens
+from workers.privacy.instructions import sentences_of, withheld
 from workers.privacy.redaction import hide
 from workers.privacy.restoring import restored
-from workers.prompts.build import Prompt
+from workers.prompts.build import DONE_RULE, PLANNER, REDACTED_RULE, RULES, Prompt
 from workers.prompts.context import Context, question_text
 from workers.questions import Heard, Questions
 from workers.salvage import salvaged, unquoted
@@ -49,8 +51,9 @@ logger = get_logger("workers.answer")
 
 GUARD_SECONDS = 5.0  # beyond the model's own deadline, should its client fail to keep it
 CHARACTERS_PER_TOKEN_MAX = 64  # a model that ignores its limit is cut off
-CHARACTERS_MAX = 190_000  # of the model's, with room left for our own words
+CHARACTERS_MAX = 110_000  # of the model's, with room left for our own words
 DELTAS_A_TURN = 64  # between two turns of the event loop, should the model never wait for anything
+INSTRUCTIONS = sentences_of((RULES, DONE_RULE, REDACTED_RULE, PLANNER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class Answer:
         acting.language = language_of(context.scene)
         acting.words = f"{context.asked.words}\n{context.spoken}"
         acting.message = question_text(context.scene)
+        acting.notes = context.notes
         acting.tell_done(context.done.values())
         seconds = self._desk.settings.llm_deadline_seconds + GUARD_SECONDS
         turn = Turn(
@@ -124,10 +128,11 @@ class Answer:
         characters_max = min(CHARACTERS_MAX, prompt.request.max_tokens * CHARACTERS_PER_TOKEN_MAX)
         offered = {tool.name: tool for tool in prompt.request.tools}
         heard = restored(self._desk.model.stream(prompt.request), prompt.placeholders)
-        events = salvaged(heard, unquoted(offered, prompt.request.messages))
+        events = salvaged(withheld(heard, INSTRUCTIONS), unquoted(offered, prompt.request.messages))
         async with aclosing(events):
             while (call := await self._text_until_call(events, deadline, characters_max)) is not None:
-                await self._act(call, offered, turn)
+                for each in calls_for_each_hour(call):
+                    await self._act(each, offered, turn)
         if not self._stream.characters and not self._calls:
             raise ModelError("bad_answer", "the model said nothing", retryable=True)
         done_before = self._acting.done
@@ -149,7 +154,7 @@ class Answer:
                     self.heard.is_anything = True
                     if isinstance(event, TextDelta):
                         self.heard.add(event.text)
-                        self._stream.write(event.text)
+                        self._stream.write(event.text[: max(0, characters_max + 1 - self._stream.characters)])
                         self._deltas += 1
                         if self._deltas % DELTAS_A_TURN == 0:
                             await asyncio.sleep(0)
@@ -222,7 +227,8 @@ class Answer:
             except Unreadable:
                 logger.info("answer.extraction_unreadable")
         for call in calls or calls_by_rule(turn.asked.words, tools):
-            await self._act(call, offered, turn)
+            for each in calls_for_each_hour(call):
+                await self._act(each, offered, turn)
 
     def _tokens_left(self, turn: Turn) -> int:
         """Nothing where the model did not tell what it used: then nobody knows what is left."""

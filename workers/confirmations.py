@@ -22,6 +22,7 @@ from domain.events import (
     MemoryForgotten,
     MemoryPinned,
     NoteAdded,
+    NoteDeleted,
     PlanSet,
     PreferenceSet,
     TaskCompleted,
@@ -106,6 +107,8 @@ def _sentence(kind: str, deed: BrainEvent, payload: Mapping[str, Json]) -> str:
             if deed.content is REDACTED:
                 return "Done."
             return _done("noted", f"“{short(deed.content.text)}”")
+        case NoteDeleted():
+            return _done("deleted the note", f"“{short(str(payload.get('note', '')))}”, for good")
         case PreferenceSet():
             if deed.content is REDACTED:
                 return "Done."

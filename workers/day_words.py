@@ -12,6 +12,7 @@ from domain.text import one_line
 from domain.travel import Offer, RankedOffer, stops_in_words
 from domain.values import REDACTED, CalendarEntry, Json, Plan
 from workers.understanding.days import with_day
+from workers.understanding.flight_words import CHOOSE, WAITS
 
 SHOWN_CHARACTERS_MAX = 600  # a title, which has at most 500, is shown whole
 FLIGHTS_SHOWN = 5
@@ -83,7 +84,9 @@ def flights_text(event: FlightsFound, payload: Mapping[str, Json]) -> str:
         days += f", back on {with_day(query.return_on)}"
     origin = payload.get("origin")
     start = f" from {short(origin)}" if isinstance(origin, str) and origin else ""
-    lines = [f"Flights{start} to {short(found.destination)}, {days}:"]
+    order = payload.get("order")
+    first = f", {order} first" if isinstance(order, str) and order else ""
+    lines = [f"Flights{start} to {short(found.destination)}, {days}{first}:"]
     lines += [flight_line(ranked) for ranked in found.offers[:FLIGHTS_SHOWN]]
     lines.append("")  # else Markdown takes what follows for a part of the last entry
     if payload.get("origin_guessed"):
@@ -91,7 +94,7 @@ def flights_text(event: FlightsFound, payload: Mapping[str, Json]) -> str:
             f"I do not know where you start and took {short(str(origin))} from your time zone. Name another city, or"
             " set homeAirport in your travel preferences."
         )
-    lines.append(f"Say “select the first one” to choose one. {NO_PAYMENT}")
+    lines.append(f"{CHOOSE} {NO_PAYMENT}")
     return "\n".join(lines)
 
 
@@ -113,7 +116,7 @@ def put_forward(payload: Mapping[str, Json]) -> str:
     departure = payload.get("departure")
     when = f", {with_weekday(departure)}" if isinstance(departure, str) else ""
     flight = f"{payload.get('airline', '')} {payload.get('origin', '')}–{payload.get('destination', '')}"
-    return f"I have put forward {short(flight)}{when}{cost}. Approve it, and I select it. {NO_PAYMENT}"
+    return f"I have put forward {short(flight)}{when}{cost}. {WAITS} {NO_PAYMENT}"
 
 
 def _leg_times(offer: Offer) -> str:

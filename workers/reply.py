@@ -195,6 +195,7 @@ class ReplyTurn:
                 now_ms=now_ms,
                 intent=asked.intent,
                 days=days_of(asked.words, asked.intent, now_ms, brain.timezone),
+                notes_kept=context.notes_kept,
                 trim=self._trim,
             )
         except (Unavailable, Gone, NotFound):

@@ -1,5 +1,5 @@
 """The tools that a model may be offered, each with its description and its schema. Data: who gets which is for
-intents.py, and what the arguments come to for commands/deeds.py.
+understanding/intents.py, and what the arguments come to for commands/deeds.py.
 """
 
 from __future__ import annotations
@@ -71,6 +71,12 @@ TOOLS = (
         title=_text("Its title, if the user gave it one."),
     ),
     _tool(
+        "delete_note",
+        "Delete a note for good.",
+        ("note",),
+        note=_text('Which note: its title, or what it is about in the user\'s own words, such as "boiler".'),
+    ),
+    _tool(
         "set_preference",
         "Set how the assistant works for the user.",
         ("key", "value"),
@@ -129,6 +135,11 @@ TOOLS = (
             "description": "Which class, if that was said.",
         },
         stops_max=_text("How many changes of plane at most, 0 to 3, if that was said."),
+        order={
+            "type": "string",
+            "enum": ["cheapest", "earliest", "latest", "fastest"],
+            "description": "Which ones come first, if that was said; else the best.",
+        },
     ),
     _tool(
         "select_flight",

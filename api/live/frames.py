@@ -29,6 +29,7 @@ _TOOL_LABELS = {
     "pin_memory": "Remembering it",
     "forget_memory": "Forgetting it",
     "add_note": "Writing a note",
+    "delete_note": "Deleting a note",
     "set_preference": "Setting a preference",
     "set_plan": "Writing your plan",
     "create_event": "Adding to your calendar",

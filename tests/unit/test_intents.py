@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.tool_specs import TOOLS
-from workers.understanding.intents import EVENTS, Intent, asked, own_words
+from workers.understanding.asking import EVENTS
+from workers.understanding.intents import Intent, asked
+from workers.understanding.own_words import own_words
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ from workers.understanding.intents import EVENTS, Intent, asked, own_words
         ("Remember that my favourite airport is JFK", "memory"),
         ("Set my time zone to Europe/Berlin", "preference"),
         ("Hello", "chat"),
-        ("When is my flight?", "chat"),
+        ("When is my flight?", "agenda"),
         ("Cancel my flight", "chat"),
         ("Summarize this note", "chat"),
         ("Tell me about plans of houses", "chat"),

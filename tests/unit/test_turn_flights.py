@@ -293,3 +293,95 @@ async def test_a_regenerated_answer_tells_the_same_flights_and_searches_no_more(
         await world.serve(consumer)
         assert (await world.ending(again)).content.text == first
         assert len(world.flights.searched) == len(await world.events(FlightSearchStarted)) == 1
+
+
+# --- a list that is refined -----------------------------------------------------------------------------------
+
+LIST = "Find flights from San Francisco to Seattle next Friday"
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("nonstop only", {"stops_max": 0}),
+        ("business class please", {"cabin": "business"}),
+        ("for two people", {"passengers": 2}),
+        ("coming back on Sunday", {"return_on": "2025-11-30"}),
+        ("what about Saturday?", {"departure_from": "2025-11-29"}),
+        ("and the day after tomorrow?", {"departure_from": "2025-11-21"}),
+        ("from Los Angeles", {"origins": ("LAX",)}),
+    ],
+)
+async def test_what_is_said_of_a_list_changes_the_search_and_nothing_else(text: str, changed: dict[str, Any]) -> None:
+    async with open_world() as world:
+        await answered(world, LIST)
+        await answered(world, text)
+        before, after = world.flights.searched
+        for name, value in changed.items():
+            found = getattr(after, name)
+            assert (found[: len(value)] if isinstance(value, tuple) else found) == value
+        assert after.destinations == before.destinations
+        unchanged = {"cabin", "passengers", "stops_max", "return_on"} - changed.keys()
+        assert all(getattr(after, name) == getattr(before, name) for name in unchanged)
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [("cheaper ones", "cheapest"), ("any earlier flights?", "earliest"), ("later ones please", "latest")],
+)
+async def test_what_is_to_come_first_does(text: str, order: str) -> None:
+    async with open_world() as world:
+        await answered(world, LIST)
+        said = await answered(world, text)
+        assert f", {order} first:" in said
+        assert len(world.flights.searched) == 2
+        offers = [each.offer for each in (await world.events(FlightsFound))[1].content.offers]
+        keys = {
+            "cheapest": [offer.price.value for offer in offers],
+            "earliest": [offer.departure_at_ms for offer in offers],
+            "latest": [-offer.departure_at_ms for offer in offers],
+        }[order]
+        assert keys == sorted(keys)
+        # The list that was told is the one that a selection is made from.
+        assert f"{offers[0].airline} {offers[0].origin}" in await answered(world, "the first one")
+
+
+async def test_wishes_add_up_and_choosing_one_is_no_search() -> None:
+    async with open_world() as world:
+        for text in (LIST, "nonstop only", "for two people", "cheaper ones"):
+            await answered(world, text)
+        last = world.flights.searched[-1]
+        assert (last.stops_max, last.passengers) == (0, 2)
+        assert "I have put forward" in await answered(world, "the cheapest one")
+        assert len(world.flights.searched) == 4
+
+
+async def test_who_says_book_it_is_told_what_happens_and_what_is_left_to_them() -> None:
+    async with open_world() as world:
+        await answered(world, LIST)
+        assert "I can neither book nor pay" in await answered(world, "book it")
+        await answered(world, "the second one")
+        text = await answered(world, "can you book it for me?")
+        assert "approve it on its card" in text
+        assert not await world.events(FlightSelected)
+        assert len(world.flights.searched) == 1
+
+
+@pytest.mark.parametrize("text", ["nonstop only", "cheaper ones", "what about Saturday?"])
+async def test_without_a_list_before_it_nothing_is_searched_for(text: str) -> None:
+    async with open_world() as world:
+        await answered(world, text)
+        await answered(world, "What's on my agenda today?")
+        await answered(world, text)
+        assert not world.flights.searched
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Remind me to call Bob on Saturday", "I love cheap wine", "Thanks!", "What is on Saturday?", "tell me more"],
+)
+async def test_other_talk_behind_a_list_is_no_search(text: str) -> None:
+    async with open_world() as world:
+        await answered(world, LIST)
+        await answered(world, text)
+        assert len(world.flights.searched) == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from commands.messages import RegenerateReply
 from commands.notes import AddNote
 from commands.preferences import SetPreference
@@ -19,6 +21,11 @@ from domain.events import (
 from domain.evolve import evolve
 from domain.ports import ModelFinished
 from domain.values import ModelUsage
+from infra import codec
+from infra.embedded.nats import MAX_PAYLOAD_BYTES
+from infra.ids import new_id
+from infra.nats.fact_stream import fact_message
+from tests.support.histories import History
 from tests.support.worker_world import ScriptedModel, open_world, tool_call
 from workers.confirmations import BUDGET_SPENT, TOO_MANY_ACTIONS
 from workers.prompts.build import prompt_hash, render
@@ -172,12 +179,22 @@ async def test_what_is_reserved_at_the_claim_is_the_prompt_and_the_longest_answe
         assert (await world.brain()).tokens_spent(world.clock.now_ms()) == 15
 
 
-async def test_an_endless_answer_is_cut_off() -> None:
+@pytest.mark.parametrize("pieces", [["word " * 100] * 50, ["word " * 100_000]])
+async def test_an_endless_answer_is_cut_off(pieces: list[str]) -> None:
     async with open_world(llm_max_tokens=10) as world:
         reply_id = await world.post("Go on for ever")
-        await world.serve(await world.worker(ScriptedModel(["word " * 100] * 50)))
+        await world.serve(await world.worker(ScriptedModel(pieces)))
         text = (await world.ending(reply_id)).content.text
         assert len(text) < 2_000 < REPLY_CHARACTERS_MAX
+
+
+@pytest.mark.parametrize("character", ["\x01", "字", "\U0001f600"])
+def test_the_longest_answer_fits_into_a_message_of_nats(character: str) -> None:
+    stream = History("00/u").say("hello").answer(character * REPLY_CHARACTERS_MAX)
+    event = stream.rows[-1]
+    message = fact_message(event, codec.peek(event), log="0", generation=new_id())
+    headers = sum(len(name) + len(value) + 4 for name, value in message.headers.items())
+    assert len(message.body) + headers < MAX_PAYLOAD_BYTES
 
 
 async def test_a_worker_takes_no_more_users_than_it_has_places() -> None:

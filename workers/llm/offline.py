@@ -5,10 +5,10 @@ It knows these tools, and calls those of them that the request offers, with the 
     create_task      title, due_text        complete_task   title
     create_event     title, start_text, end_text            update_event    event, start_text
     delete_event     event                  select_flight   which
-    find_flights     destination, origin, departure_text, return_text, passengers, cabin, stops_max
-    update_task      title, due_text or new_title           delete_task   title       reopen_task   title
+    find_flights     destination, origin, departure_text, return_text, passengers, cabin, stops_max, order
+    update_task      title, due_text, new_title or priority delete_task   title       reopen_task   title
     pin_memory       type, key, value       forget_memory   key         add_note      text
-    set_preference   key, value             set_plan        todos
+    delete_note      note                   set_preference  key, value  set_plan      todos
 
 Of a message that asks for tools it makes the calls and says nothing but its label: whether they were done, the caller
 knows. It must not claim what it cannot know, and keeps nothing from call to call.
@@ -24,10 +24,11 @@ import msgspec
 
 from domain.ports import JsonAnswer, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
 from domain.values import Json, ModelUsage
-from workers.llm.offline_answers import NOT_UNDERSTOOD, REMIND_OF_WHAT, answer_to, sections_of
+from workers.llm.offline_answers import NOT_UNDERSTOOD, REMIND_OF_WHAT, answer_to
 from workers.llm.offline_days import plan_json, plan_wish, titled
 from workers.llm.offline_followups import wishes_in
 from workers.llm.offline_intents import Wish, calls_for
+from workers.llm.offline_sections import sections_of
 from workers.llm.policy import failure
 from workers.llm.tokens import estimate_prompt_tokens, estimate_tokens
 from workers.understanding.flight_words import spoken

@@ -1,23 +1,39 @@
 """What the offline model says when no tool was asked for: short texts made of the message and the prompt's sections.
 
 A system message may hold sections, `# Tasks` and the like, with one line `- …` for each item. It must not invent:
-what is not in a section is not said.
+what is not in a section is not said. Days are told in offline_agenda.py, notes in offline_notes.py.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from domain.ports import PromptMessage
-from workers.understanding.intents import asked, own_words
+from workers.llm.offline_agenda import agenda, plan, summary
+from workers.llm.offline_notes import attached_notes, found_notes
+from workers.llm.offline_sections import (
+    all_words,
+    content_of,
+    lines_of,
+    notes_kept,
+    notes_under,
+    now_in,
+    section,
+    sections_of,
+    spelled_alike,
+)
+from workers.llm.offline_words import POLITE
+from workers.understanding.flight_words import CHOOSE, WAITS
+from workers.understanding.german_words import german
+from workers.understanding.intents import asked
+from workers.understanding.notes import notes_asked
+from workers.understanding.own_words import own_words
+from workers.understanding.time_words import pattern
 
 COUNT_MAX = 5_000
 STORY_WORDS = 400
 STORY_WORDS_MAX = 5_000
-LINES_MAX = 20  # of a section, in an answer
-NOTE_LINES_MAX = 8  # of an attached note, its beginning
-NOTE_CHARACTERS_MAX = 600
 
 ABILITIES = (
     "I can keep tasks and reminders (“remind me to call John tomorrow at 5”), remember facts "
@@ -26,48 +42,110 @@ ABILITIES = (
 )
 
 REMIND_OF_WHAT = (
-    "I did not understand what to remind you of, so nothing was done. Please say it in one sentence, such as "
-    "“remind me tomorrow at 9 to call John”."
+    "I did not understand what to remind you of, or when, so nothing was done. Please say it in one sentence, with the"
+    " time itself, such as “remind me tomorrow at 9 to call John”."
 )
 NOT_UNDERSTOOD = f"I did not understand what to do, so nothing was done. {ABILITIES}"
+NO_BOOKING = (
+    "I can neither book nor pay. A flight that you choose (“select the first one”) waits for your approval on its card;"
+    " once you approve it, I note it down and make the tasks that are left: paying for it and checking in."
+)
+WAITING = (
+    "It waits for you: approve it on its card. I then note it down and make the tasks that are left, paying for it and"
+    " checking in. I can neither book nor pay."
+)
+NO_UNDO = "I cannot take that back. Say what is to be changed instead, such as “move call John to Friday at 3”."
+NOT_TOLD = "I do not know that: you have not told me. Say “remember that my … is …”, and I will."
+NO_MESSAGES = "I cannot send messages, so nothing was sent. I can remind you of it: “remind me at 5 to write to Anna”."
+NO_ORDERS = "I can order and reserve nothing, so nothing was done. I can remind you of it, or put it in your calendar."
+MAYBE_A_TASK = "Is that to be a task? Nothing was done yet: say “remind me to …”, or say when it is to be done."
 
-_HEADING = re.compile(r"#{1,3}\s+(.+?)\s*#*\s*")
-_GREETING = re.compile(r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings|salut|hola)\b", re.IGNORECASE)
-_ABLE = re.compile(r"\b(?:what can you do|who are you|how can you help)\b", re.IGNORECASE)
-_GRATITUDE = re.compile(r"(?:thanks|thank you|thx|cheers)\b", re.IGNORECASE)
+_GREETING = re.compile(
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings|salut|hola"
+    r"|hallo|moin|servus|guten (?:morgen|tag|abend))\b",
+    re.IGNORECASE,
+)
+_ABLE = re.compile(
+    r"\b(?:what can you do|who are you|how can you help|was kannst du|wer bist du|wie kannst du (?:mir )?helfen)\b",
+    re.IGNORECASE,
+)
+_GRATITUDE = re.compile(r"(?:thanks|thank you|thx|cheers|danke\w*|vielen dank)\b", re.IGNORECASE)
 _COUNT = re.compile(r"\bcount\s+(?:up\s+)?(?:from\s+(\d{1,4})\s+)?to\s+(\d{1,4})\b", re.IGNORECASE)
 _WORDS = re.compile(r"\b(\d{1,4})[\s-]+words?\b", re.IGNORECASE)
 _STORY = re.compile(r"\b(?:story|essay|tale|lorem ipsum)\b", re.IGNORECASE)
 _SUMMARY = re.compile(r"\bsumm(?:ary|ari[sz]e)\b", re.IGNORECASE)
 _PLAN = re.compile(r"\bplan\b", re.IGNORECASE)
 _DAY = re.compile(r"\b(?:day|today|tomorrow|morning|week)\b", re.IGNORECASE)
-_TASKS = re.compile(r"\b(?:tasks?|to-?dos?|reminders?|my list)\b", re.IGNORECASE)
-_ON_DAYS = re.compile(
-    r"\b(?:agenda|due|overdue|today|tonight|tomorrow|week(?:end)?|month|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b",
+_WEEK = re.compile(r"\b(?:week|woche)\b", re.IGNORECASE)
+_MY = re.compile(
+    r"\b(?:what|who|where|when|wer|wo|wann|was)(?:['’]s|\s+is|\s+are|\s+was|\s+ist|\s+sind)\s+(?:my|meine?r?)\s+"
+    r"([^?!.]{1,100})",
     re.IGNORECASE,
 )
-_NEXT_EVENT = re.compile(r"\bnext (?:meeting|appointment|event)\b", re.IGNORECASE)
-_EVENT_LINE = re.compile(r"[A-Z][a-z]+day (?P<start>\d{4}-\d\d-\d\d \d\d:\d\d)–")
-_NOW = re.compile(r"[A-Z][a-z]+day (?P<now>\d{4}-\d\d-\d\d \d\d:\d\d) \(")
-_MY = re.compile(r"\b(?:what|who|where|when)(?:['’]s|\s+is|\s+are|\s+was)\s+my\s+([^?!.]{1,100})", re.IGNORECASE)
+_NAME_GERMAN = re.compile(r"\bwie\s+hei(?:ß|ss)(?:t|en)\s+(?:meine?\s+)?([^?!.]{1,100})", re.IGNORECASE)
 _ATTACHED = re.compile(
     r"\b(?:this|these|that|it|notes?|attach\w*|documents?|texts?|files?|above|below|notiz\w*|dokument\w*)\b",
     re.IGNORECASE,
 )
-_WEEK = re.compile(r"\bweek\b", re.IGNORECASE)
-_ASKS = re.compile(r"(?:what|which|who|whose|where|when|how)\b.*\?$", re.IGNORECASE | re.DOTALL)
-_QUESTION_WORDS = frozenset({"what", "which", "who", "whose", "where", "when", "how"})
-_LITTLE_WORDS = frozenset({"is", "are", "was", "do", "does", "did", "the", "a", "an", "s", "of", "for", "to"})
-_SELF_WORDS = frozenset({"i", "me", "my", "mine", "am", "have", "has", "like", "prefer"})
-_POLITE_WORDS = frozenset({"you", "there", "any", "and", "again", "please"})
-_EMPTY = _QUESTION_WORDS | _LITTLE_WORDS | _SELF_WORDS | _POLITE_WORDS | {"in", "at", "on"}
-# What any entry of an agenda may be called: they tell none from another.
-_ANY_ENTRY = frozenset(
-    {"agenda", "calendar", "schedule", "meeting", "meetings", "appointment", "appointments", "event", "events", "next"}
+_ASKS = re.compile(
+    r"(?:what|which|who|whose|where|when|how|was|wer|wo|wann|wie|welche\w*)\b.*\?$", re.IGNORECASE | re.DOTALL
 )
-_PREFERENCES = re.compile(r"\b(?:preferences|settings|time ?zone|work(?:ing)? ?hours)\b", re.IGNORECASE)
-_WHEN = re.compile(r"\b(?:when|what time|where|wann)\b", re.IGNORECASE)
-_KNOWN = re.compile(r"\bwhat\s+do\s+you\s+(?:know|remember)\b|\bmy\s+memories\b", re.IGNORECASE)
+_PREFERENCES = re.compile(
+    r"\b(?:preferences|settings|time ?zone|work(?:ing)? ?hours|einstellungen|zeitzone|arbeitszeit\w*)\b", re.IGNORECASE
+)
+_KNOWN = re.compile(
+    r"\bwhat\s+do\s+you\s+(?:know|remember)\b|\bmy\s+memories\b"
+    + german(r"|\bwas\s+wei(?:ß|ss)t\s+du\b|\bwas\s+hast\s+du\s+dir\s+gemerkt\b"),
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(
+    r"\bwhat(?:['’]s| is)?\s+(?:the\s+)?(?:current\s+)?(?:time|date|day)\b(?:\s+is\s+it)?"
+    r"(?:\s+(?:now|today|is\s+today))*\s*\??$"
+    + german(r"|\bwie\s+spät\s+ist\s+es\b|\bwelche[rsn]?\s+(?:tag|datum)\s+(?:ist|haben\s+wir)\b"),
+    re.IGNORECASE,
+)
+
+_FLIGHTS_AGAIN = re.compile(
+    r"\b(?:what|which) flights (?:did|do|have) you\b|\bflights again\b"
+    + german(r"|\bwelche flüge hast du\b|\bflüge (?:noch ?mal|nochmal|noch einmal)\b"),
+    re.IGNORECASE,
+)
+_NEVER_MIND = re.compile(r"(?:never ?mind|forget it|nothing|no worries|egal|schon gut|vergiss es)[.!]?", re.IGNORECASE)
+_BOOK = pattern(
+    rf"{POLITE}(?:yes,? )?(?:book|buy|reserve|purchase|pay for|buche?|kaufe?|reservier\w*|bezahle?) "
+    r"(?:it|that|this|them|the flight|that flight|ihn|sie|es|das|den flug)(?: for me| now| please| bitte)*[.!?]?"
+)
+# What is plainly asked for and nobody can do here: whoever says so is told, and not that they were not understood.
+_BEYOND = (
+    (
+        pattern(
+            rf"{POLITE}(?:(?:send|write|shoot|drop) (?:an? )?(?:.{{0,40}}? )?(?:e-?mail|message|text|sms|whatsapp)\b.*"
+            r"|(?:text|e-?mail|message|whatsapp) (?!me\b)\S.*"
+            r"|(?:schicke?|sende?|schreibe?) .{0,60}?(?:e-?mails?|mail|nachricht|sms|whatsapp)\b.*)"
+        ),
+        NO_MESSAGES,
+    ),
+    (
+        pattern(
+            rf"{POLITE}(?:(?:order|book|reserve|get|call) (?:me |us )?(?:an? |some )?"
+            r"(?:taxi|cab|uber|ride|table|restaurant|pizza|food|hotel|room|car|train)\b.*"
+            + german(
+                r"|(?:bestelle?|buche?|reserviere?|rufe?) (?:mir |uns )?(?:ein(?:e[nm]?)? )?"
+                r"(?:taxi|tisch|restaurant|pizza|essen|hotel|zimmer|auto|zug)\b.*)"
+            )
+        ),
+        NO_ORDERS,
+    ),
+    (pattern(rf"{POLITE}(?:undo|revert|take back)(?: (?:that|this|it))?[.!]?"), NO_UNDO),
+    (pattern(german(r"(?:mach\w* (?:das|es) )?(?:wieder )?rückgängig(?: machen)?[.!]?")), NO_UNDO),
+    (
+        pattern(
+            rf"{POLITE}(?:buy|call|pay|pick up|order|finish|submit|renew|return|clean|fix|pack|wash|book) "
+            r"(?!me\b)[^?]{1,60}"
+        ),
+        MAYBE_A_TASK,
+    ),
+)
 
 _STORY_SENTENCES = (
     "Once there was a small office at the edge of a harbour.",
@@ -84,213 +162,114 @@ def answer_to(text: str, messages: Sequence[PromptMessage]) -> str:
     """The answer to the last message, without the label that the model puts after it. What it pastes asks nothing."""
     own = own_words(text)
     is_pasting = own != text.replace("’", "'")
-    text = own
+    told = _told(own) or _of_the_moment(own, messages)
+    if told is not None:
+        return told
     sections = sections_of(messages)
+    attached = notes_under("Notes", messages)
+    if attached and _ATTACHED.search(own):
+        return attached_notes(attached)
+    about = _about_days(own, sections, messages, is_pasting=is_pasting)
+    if about is not None:
+        return about
+    found = [note for note in notes_under("Notes found", messages) if note[1]]
+    kept = notes_kept(messages)
+    if kept is not None:
+        wanted = notes_asked(own)
+        return found_notes(found, kept, is_all=wanted is not None and not wanted.words)
+    known = _from_what_is_known(own, sections, [*found, *attached])
+    if known is not None:
+        return known
+    if found:
+        return found_notes(found, len(found))
+    if attached:
+        return attached_notes(attached)
+    return _small_talk(own.strip())
+
+
+def _told(text: str) -> str | None:
+    """Numbers and stories, for whoever tries out how answers stream."""
     if match := _COUNT.search(text):
         return _count(int(match.group(1) or 1), int(match.group(2)))
     if match := _WORDS.search(text):
         return _story(int(match.group(1)))
-    if _STORY.search(text):
-        return _story(STORY_WORDS)
-    notes = _notes(messages)
-    if notes and _ATTACHED.search(text):
-        return _beginnings(notes)
+    return _story(STORY_WORDS) if _STORY.search(text) else None
+
+
+def _of_the_moment(text: str, messages: Sequence[PromptMessage]) -> str | None:
+    """What time it is, and what became of a flight that somebody wants to be booked."""
+    if _CLOCK.search(text) and (now := now_in(messages)) is not None:
+        return f"It is {now['now']} ({now['zone']})."
+    if _FLIGHTS_AGAIN.search(text):
+        lists = (message.content for message in reversed(messages) if message.role == "assistant")
+        return next((said.split(CHOOSE)[0].strip() + f"\n\n{CHOOSE}" for said in lists if CHOOSE in said), None)
+    if _BOOK.fullmatch(text.strip()):
+        last = next((message.content for message in reversed(messages[:-1]) if message.role == "assistant"), "")
+        return WAITING if WAITS in last else NO_BOOKING if CHOOSE in last else None
+    return None
+
+
+def _about_days(
+    text: str, sections: Mapping[str, list[str]], messages: Sequence[PromptMessage], *, is_pasting: bool
+) -> str | None:
     intent = asked(text).intent
     if intent == "summary" or (_SUMMARY.search(text) and not is_pasting):
-        return _summary(sections, messages)
+        return summary(sections, messages)
     if intent == "plan" or (_PLAN.search(text) and _DAY.search(text)):
-        return _plan(sections, is_week=_WEEK.search(text) is not None)
-    if intent == "agenda":
-        return _agenda(text, sections, messages)
+        return plan(sections, is_week=_WEEK.search(text) is not None)
+    if intent != "agenda":
+        return None
     if (match := _MY.search(text)) and (found := _memories_about(match.group(1), sections)):
-        return "You told me:\n" + _lines(found)
-    if _PREFERENCES.search(text) and (set_up := _section(sections, "preferences")):
-        return "Your preferences:\n" + _lines(set_up)
+        return "You told me:\n" + lines_of(found)
+    return agenda(text, sections, messages)
+
+
+def _from_what_is_known(text: str, sections: Mapping[str, list[str]], notes: Sequence[object]) -> str | None:
+    """Memories and preferences; where these are silent, `notes` may know."""
+    about = _MY.search(text) or _NAME_GERMAN.search(text)
+    if about and (found := _memories_about(about.group(1), sections)):
+        return "You told me:\n" + lines_of(found)
+    if _PREFERENCES.search(text) and (set_up := section(sections, "preferences")):
+        return "Your preferences:\n" + lines_of(set_up)
     if _KNOWN.search(text):
         memories = _memories(sections)
-        return "You told me:\n" + _lines(memories) if memories else "You have not asked me to remember anything yet."
-    if _ASKS.match(text.strip()) and (found := _memories_with(_content(text), sections)):
-        return "You told me:\n" + _lines(found)
-    if notes:
-        return _beginnings(notes)
-    if _GREETING.match(text.strip()):
+        return "You told me:\n" + lines_of(memories) if memories else "You have not asked me to remember anything yet."
+    if _ASKS.match(text.strip()) and (found := _memories_with(content_of(text), sections)):
+        return "You told me:\n" + lines_of(found)
+    return NOT_TOLD if about is not None and "now" in sections and not notes else None
+
+
+def _small_talk(text: str) -> str:
+    if _GREETING.match(text):
         return f"Hello! {ABILITIES}"
     if _ABLE.search(text):
         return ABILITIES
-    if _GRATITUDE.match(text.strip()):
+    if _GRATITUDE.match(text):
         return "You are welcome."
+    if _NEVER_MIND.fullmatch(text):
+        return "All right."
+    for known, said in _BEYOND:
+        if known.fullmatch(text) is not None:
+            return said
     return f"I cannot talk about that without a real model. {ABILITIES}"
-
-
-def sections_of(messages: Sequence[PromptMessage]) -> dict[str, list[str]]:
-    """The items under each heading of the system messages, by heading in lower case."""
-    sections: dict[str, list[str]] = {}
-    for heading, lines in _headed(messages):
-        items = sections.setdefault(heading.lower(), [])
-        items += [line[2:].strip() for line in lines if line.startswith("- ") and line[2:].strip()]
-    return sections
-
-
-def _headed(messages: Sequence[PromptMessage]) -> Iterator[tuple[str, list[str]]]:
-    """The headings of the system messages, each with the lines under it."""
-    for message in messages:
-        heading: str | None = None
-        lines: list[str] = []
-        for line in message.content.splitlines() if message.role == "system" else ():
-            if match := _HEADING.fullmatch(line):
-                if heading is not None:
-                    yield heading, lines
-                heading, lines = match.group(1), []
-            else:
-                lines.append(line)
-        if heading is not None:
-            yield heading, lines
-
-
-def _section(sections: Mapping[str, list[str]], *words: str) -> list[str]:
-    """The items of all sections whose heading has one of the words in it."""
-    return [item for heading, items in sections.items() if any(word in heading for word in words) for item in items]
-
-
-def _agenda(text: str, sections: Mapping[str, list[str]], messages: Sequence[PromptMessage]) -> str:
-    """Tasks where it asks for these, the entries that it names, or all of the days that the prompt has."""
-    events, tasks = _section(sections, "calendar", "event"), _section(sections, "task")
-    if _TASKS.search(text) and not _ON_DAYS.search(text):
-        return "Open tasks:\n" + _lines(tasks) if tasks else "You have no open tasks."
-    agenda = _section(sections, "agenda")
-    if named := _entries_named(text, agenda, messages):
-        return "In your calendar and tasks:\n" + _lines(named)
-    if agenda:
-        return f"{_agenda_title(sections)}:\n{_lines(agenda)}"
-    if any(heading.startswith("agenda") for heading in sections):
-        return "\n\n".join(
-            [f"{_agenda_title(sections)}: nothing.", *(["Open tasks:\n" + _lines(tasks)] if tasks else [])]
-        )
-    if not events and not tasks:
-        return "There is nothing on your agenda: no events and no open tasks."
-    parts = []
-    if events:
-        parts.append("Calendar:\n" + _lines(events))
-    if tasks:
-        parts.append("Open tasks:\n" + _lines(tasks))
-    return "\n\n".join(parts)
-
-
-def _entries_named(text: str, agenda: Sequence[str], messages: Sequence[PromptMessage]) -> list[str]:
-    """The entries that a question such as "when is my dentist appointment" is about; none where it names none."""
-    if _NEXT_EVENT.search(text):
-        now = next(
-            (match["now"] for heading, lines in _headed(messages) for match in map(_NOW.match, lines) if match), ""
-        )
-        starts = ((entry, _EVENT_LINE.match(entry)) for entry in agenda)
-        return [entry for entry, match in starts if match is not None and match["start"] >= now][:1]
-    wanted = {word for word in _content(text) if word not in _ANY_ENTRY} if _WHEN.search(text) else None
-    return [entry for entry in agenda if wanted and wanted <= set(_all_words(entry.casefold()))]
-
-
-def _agenda_title(sections: Mapping[str, list[str]]) -> str:
-    heading = next(heading for heading in sections if heading.startswith("agenda"))
-    return f"Your {heading.replace('agenda of', 'agenda for')}"
-
-
-def _plan(sections: Mapping[str, list[str]], *, is_week: bool = False) -> str:
-    """Three priorities, five to-dos and a note, as far as there is anything to do. The known plan is one of a day."""
-    known = _section(sections, "plan")
-    if known and not is_week:
-        return "Your plan:\n" + _lines(known)
-    events, tasks = _section(sections, "calendar", "agenda", "event"), _section(sections, "task")
-    if not tasks:
-        note = f"Your calendar has {_number(len(events), 'event')}." if events else "Your calendar is free as well."
-        return f"You have no open tasks to plan. {note}"
-    parts = ["Priorities:\n" + _lines(tasks[:3])]
-    if tasks[3:]:
-        parts.append("To-dos:\n" + _lines(tasks[3:8]))
-    left = len(tasks) - 8
-    note = f"{_number(len(events), 'event')} in your calendar"
-    parts.append(f"Note: {note}, {_number(left, 'more task')} for another day." if left > 0 else f"Note: {note}.")
-    return "\n\n".join(parts)
-
-
-def _summary(sections: Mapping[str, list[str]], messages: Sequence[PromptMessage]) -> str:
-    events, tasks = _section(sections, "calendar", "agenda", "event"), _section(sections, "task")
-    said = sum(1 for message in messages if message.role == "user") - 1
-    counts = f"{_number(len(tasks), 'open task')}, {_number(len(events), 'event')}, {_number(said, 'earlier message')}"
-    parts = [f"In short: {counts}."]
-    if completed := _section(sections, "completed"):
-        parts.append("Completed:\n" + _lines(completed))
-    if events:
-        parts.append("Calendar:\n" + _lines(events))
-    if tasks:
-        parts.append("Open tasks:\n" + _lines(tasks))
-    if topics := _section(sections, "topics"):
-        parts.append("You wrote about:\n" + _lines(topics))
-    return "\n\n".join(parts)
 
 
 def _memories(sections: Mapping[str, list[str]]) -> list[str]:
     """As `favourite airport: JFK`, also where the key is written `favourite_airport`."""
-    lines = (memory.partition(":") for memory in _section(sections, "memor"))
+    lines = (memory.partition(":") for memory in section(sections, "memor"))
     return ["".join((key.replace("_", " "), colon, value)) for key, colon, value in lines]
 
 
 def _memories_about(subject: str, sections: Mapping[str, list[str]]) -> list[str]:
     """Memories that hold every word of the subject."""
-    return _memories_with([word for word in _all_words(subject.casefold()) if len(word) > 2], sections)
+    return _memories_with([word for word in all_words(subject.casefold()) if len(word) > 2], sections)
 
 
 def _memories_with(words: Sequence[str], sections: Mapping[str, list[str]]) -> list[str]:
     """Memories that hold all of these words, however the user spells them."""
-    wanted = {_spelled_alike(word) for word in words}
+    wanted = {spelled_alike(word) for word in words}
     known = _memories(sections)
-    return [memory for memory in known if wanted and wanted <= set(_all_words(_spelled_alike(memory.casefold())))]
-
-
-def _content(text: str) -> list[str]:
-    return [word for word in _all_words(text.casefold()) if word not in _EMPTY]
-
-
-def _all_words(text: str) -> list[str]:
-    return re.findall(r"\w+", text)
-
-
-def _spelled_alike(text: str) -> str:
-    """`favourite` and `favorite` are one word."""
-    return text.replace("our", "or")
-
-
-def _notes(messages: Sequence[PromptMessage]) -> list[tuple[str, list[str]]]:
-    """Title and lines of each note that the user attached."""
-    notes: list[tuple[str, list[str]]] = []
-    for line in [line for heading, lines in _headed(messages) if heading == "Notes" for line in lines]:
-        if line.startswith("- "):
-            notes.append((line[2:].strip(), []))
-        elif notes and line.startswith("> "):
-            notes[-1][1].append(line[2:])
-    return notes
-
-
-def _beginnings(notes: Sequence[tuple[str, list[str]]]) -> str:
-    """As they were written: it can sum nothing up, and says so."""
-    parts = []
-    for title, lines in notes:
-        text = "\n".join(lines[:NOTE_LINES_MAX])
-        shown = text[:NOTE_CHARACTERS_MAX].rstrip()
-        is_whole = len(lines) <= NOTE_LINES_MAX and len(text) <= NOTE_CHARACTERS_MAX
-        quoted = "\n".join(f"> {line}" for line in shown.splitlines())
-        parts.append(f"Your note “{title}” {'says' if is_whole else 'begins'}:\n{quoted}{'' if is_whole else ' …'}")
-    parts.append("I cannot sum it up without a real model.")
-    return "\n\n".join(parts)
-
-
-def _lines(items: Sequence[str]) -> str:
-    lines = [f"- {item}" for item in items[:LINES_MAX]]
-    if len(items) > LINES_MAX:
-        lines.append(f"… and {len(items) - LINES_MAX} more")
-    return "\n".join(lines)
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count or 'no'} {what}" if count == 1 else f"{count or 'no'} {what}s"
+    return [memory for memory in known if wanted and wanted <= set(all_words(spelled_alike(memory.casefold())))]
 
 
 def _count(first: int, last: int) -> str:

@@ -25,6 +25,12 @@ _ADD = pattern(rf"(?:add|put|enter|write) (?P<what>\S.*?) (?:to|in|into|on|onto)
 _SURE = r"(?:event|meeting|appointment)"
 _LIKELY = r"(?:(?:an?|the|my) call|call with|lunch|dinner|breakfast|brunch|coffee|interview|stand-?up)"
 _NEW = r"(?:schedule|set up|create|make|add|book|arrange|plan|new)(?: me)?"
+_BLOCK = pattern(r"block(?: off| out)? (?P<when>\S.*?) (?:for|to) (?P<what>\S.*)")
+# A time off from one day to another is something of the calendar's, also for who only tells of it.
+_AWAY = pattern(
+    r"(?:i'm|i am|i'll be|i will be|we're|we are) (?:(?:away )?on |off on |taking |out on )?(?:an? |my )?"
+    r"(?P<what>vacation|holidays?|leave|out of office|pto) (?P<when>\S.*)"
+)
 _SCHEDULE = pattern(
     rf"(?:{_NEW} (?P<sure>(?:[^\s,:]+ ){{0,4}}?{_SURE}\b.*)"
     rf"|{_NEW} (?P<likely>(?:(?:an?|the|my) )?{_LIKELY}\b.*)|schedule (?P<any>\S.*))"
@@ -45,7 +51,7 @@ _EVENT_WORD = pattern(
     r"(?:an? |the |my )?(?:new )?(?:calendar )?(?:event|entry)(?: ?:|(?: (?:called|named|titled|for))?(?= )) ?"
     r"|(?:an? |the |my )?(?:new )?(?:appointment|meeting)(?: ?: ?| (?:called|named|titled) )"
 )
-_ARTICLE = re.compile(r"(?:an?|the) ", re.IGNORECASE)
+_ARTICLE = re.compile(r"(?:an?|the|einen?|eine|den|die|das|meinen?) (?=\S)", re.IGNORECASE)
 _CLOCK_LEFT = re.compile(
     r"\b\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm)\b|\b\d{1,2}:\d\d\b|\b\d{1,2} ?[-–] ?\d{1,2}\b|\b(?:from|between) \d",
     re.IGNORECASE,
@@ -56,7 +62,8 @@ _EVENT = rf"(?:{_CLOCK}|\b(?:meeting|appointment|event|lunch|dinner|breakfast|st
 _MOVE = pattern(
     r"(?:move|reschedule|postpone|push|shift|delay|change)(?: back)? (?:my |the )?(?P<what>.*?)(?: back)? "
     rf"(?:(?:to|until|till|for) (?P<when>{WHEN}|\d{{1,2}}(?:[:.]\d\d)?)"
-    rf"|(?P<by>{MOVED_BY}))[.!]?"
+    rf"|(?P<by>{MOVED_BY}))[.!]?",
+    needs="move|reschedule|postpone|push|shift|delay|change",
 )
 _CANCEL = pattern(r"(?:cancel|delete|remove|drop|call off) (?:my |the )?(?P<what>.*?)(?: from my calendar)?[.!]?")
 _ORDER = pattern(r"schedule ")
@@ -72,22 +79,26 @@ def event_wish(sentence: str) -> Said | None:
     if _TASK.search(sentence):
         return None
     if (match := _ADD.fullmatch(sentence)) is not None:
-        return _create(f"{match['what']}{match['more'].rstrip(' .!')}", is_sure=True)
+        return created(f"{match['what']}{match['more'].rstrip(' .!')}", is_sure=True)
     if _LIST.search(sentence) is None and (match := _SCHEDULE.fullmatch(sentence)) is not None:
         what = match["sure"] or match["likely"] or match["any"]
-        if (wish := _create(what, is_sure=bool(match["sure"] or _ORDER.match(sentence)))) is not None:
+        if (wish := created(what, is_sure=bool(match["sure"] or _ORDER.match(sentence)))) is not None:
             return wish
+    if (match := _BLOCK.fullmatch(sentence)) is not None:
+        return created(f"{match['what'].rstrip(' .!')} {match['when']}", is_sure=False)
+    if (match := _AWAY.fullmatch(sentence)) is not None:
+        return created(f"{match['what']} {match['when']}", is_sure=False)
     if (match := _MOVE.fullmatch(sentence)) is not None and _SPOKEN_OF.fullmatch(match["what"]):
         return "update_event", {"event": _tidy(match["what"]), "start_text": _tidy(match["when"] or match["by"])}
     if (match := _CANCEL.fullmatch(sentence)) is not None and _SPOKEN_OF.fullmatch(match["what"]):
-        return "delete_event", {"event": _tidy(match["what"])}
+        return event_named("delete_event", match["what"])
     if not sentence.endswith("?") and (match := _TOLD.fullmatch(sentence)) is not None:
-        wish = _create(match["sure"] or match["likely"] or match["meet"], is_sure=False)
+        wish = created(match["sure"] or match["likely"] or match["meet"], is_sure=False)
         return wish if wish is not None and _HAS_HOUR.search(wish[1]["start_text"]) else None
     return None
 
 
-def _create(what: str, *, is_sure: bool) -> Said | None:
+def created(what: str, *, is_sure: bool) -> Said | None:
     """`is_sure`: it is an event, also where nobody said when. Where a time is left in the title, it was not understood,
     and there is no wish: a wrong entry is worse than none."""
     lasting = _LASTING.fullmatch(what)
@@ -100,6 +111,11 @@ def _create(what: str, *, is_sure: bool) -> Said | None:
         return None
     said = {"title": title[: limits.TITLE_CHARACTERS_MAX].strip(), "start_text": _tidy(start), "end_text": _tidy(end)}
     return "create_event", {name: text for name, text in said.items() if text}
+
+
+def event_named(tool: str, what: str) -> Said | None:
+    event = _tidy(what)
+    return (tool, {"event": event}) if event else None
 
 
 def _tidy(text: str) -> str:

@@ -1,45 +1,151 @@
-"""What the offline model knows of German: a reminder, its time found by the grammar that will read it. Pure."""
+"""What the offline model makes of a German sentence: tasks and reminders here, days and what is kept in its siblings.
+
+Pure. In German the time may stand anywhere, and verbs stand at the end: titles are told as one would write them down.
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
-from commands.phrases.resolve import resolve_phrase
-from workers.understanding.time_words import pattern
+from workers.llm.offline_german_days import german_event
+from workers.llm.offline_german_kept import german_kept
+from workers.llm.offline_tasks import about_task
+from workers.llm.offline_words import NO_NAME, Rule, Said, first_made, rule, squeeze, title_of
+from workers.understanding.german_words import GERMAN_MOVED_BY, german
+from workers.understanding.time_words import WHEN, pattern, split_anywhere
 
-PHRASE_WORDS_MAX = 6
-# Whether words are a phrase of time does not depend on the day. Local, as the grammar wants it.
-_ANY_DAY = datetime.fromisoformat("2025-01-01T00:00")
+_TASK = german(r"(?:aufgabe|erinnerung|to-?do)")
+_THE_TASK = rf"(?:(?:die|meine|das) )?(?:{_TASK} (?:an (?:de[nr]|die|das) |an |zu |zum |namens |: ?)?)?"
+_LIST = r"(?:die|der|meine|meiner|den) \w*(?:liste|aufgaben|to-?dos)"
+_MOVED = rf"(?P<when>{WHEN}|\d{{1,2}}(?:[:.]\d\d)?)"
+_DONE = r"(?:erledigt|fertig|gemacht|abgehakt|geschafft)"
 
-_REMIND = pattern(
-    r"erinnere? (?:mich|uns)(?: bitte)?(?P<before>(?: \S+){0,8}?)"
-    r",? (?:(?:daran|dran)\b,?(?: dass (?:ich|wir)\b)? |(?:an|dass (?:ich|wir)) )(?P<what>\S.*)"
+_ARTICLE = re.compile(r"(?:de[nrm]|die|das|einen?|eine[mr]?|meine[nrm]?|mein|unsere?n?) (?=\S)", re.IGNORECASE)
+_VERB_BEHIND = re.compile(r" \w+n$")
+_THAT_I = re.compile(r"dass (?:ich|wir) ", re.IGNORECASE)
+_DUTY_BEHIND = re.compile(german(r" (?:muss|soll|müssen|sollen)$"), re.IGNORECASE)
+# "anzurufen" is written down as "anrufen", "Milch zu kaufen" as "Milch kaufen".
+_WITH_TO = re.compile(r"\bzu (?=\w+n$)", re.IGNORECASE)
+_TO_WITHIN = re.compile(
+    german(
+        r"\b(\w{0,8}(?:ab|an|auf|aus|bei|durch|ein|fertig|her|hin|los|mit|nach|um|unter|vor|bei|weg|weiter|zurück|zusammen))zu(?=\w+n$)"
+    ),
+    re.IGNORECASE,
 )
-_QUESTION = pattern(
-    r"(?:mich|uns)(?: bitte)?(?P<before>(?: \S+){0,8}?),? (?:daran,? |dran,? |an )(?P<what>\S.*?),?(?: zu)? erinnern"
-)
-_ARTICLE = re.compile(r"(?:den|die|das|dem|der|einen?|eine|meinen?|meine) ", re.IGNORECASE)
-_DUTY = re.compile(r" (?:muss|soll|müssen|sollen)$", re.IGNORECASE)
+_TALK = german(r"(?!.*\b(?:was|wer|wann|wo|warum|wie|ob|gestern|zugeben|sagen|gestehen|war|hatte)\b)")
+_ONLY_TIME = pattern(rf"(?:{WHEN})")
 
 
-def german_reminder(sentence: str) -> tuple[str, str] | None:
-    """What to be reminded of, and when in the user's words ("" where nothing was said); None for anything else."""
+def german_wish(sentence: str) -> Said | None:
+    """The tool that a German sentence asks for, with its arguments."""
     bare = sentence.strip(" .!?")
-    match = _REMIND.fullmatch(bare) or _QUESTION.fullmatch(bare)
-    if match is None:
+    return german_kept(bare) or german_event(bare) or first_made(_RULES, bare)
+
+
+def german_title(text: str) -> str:
+    text = _THAT_I.sub("", _DUTY_BEHIND.sub("", title_of(text)), count=1)
+    text = _ARTICLE.sub("", title_of(text), count=1)
+    return _TO_WITHIN.sub(r"\1", _WITH_TO.sub("", text))
+
+
+def _new(what: str, *whens: str) -> Said | None:
+    """None where nobody knows what is to be done, and where the time is still in the title."""
+    title, when = split_anywhere(what)
+    title = german_title(title.strip(" ,"))
+    if not title or NO_NAME.fullmatch(title) or _ONLY_TIME.fullmatch(title) is not None:
         return None
-    before = " ".join(match["before"].split())
-    what, phrase = _split_phrase(" ".join(match["what"].split()))
-    title = _DUTY.sub("", _ARTICLE.sub("", what, count=1))
-    return title, f"{before} {phrase}".strip()
+    due = " ".join(squeeze(part) for part in (*whens, when) if part)
+    return "create_task", {"title": title, "due_text": due} if due else {"title": title}
 
 
-def _split_phrase(text: str) -> tuple[str, str]:
-    """`text` without the longest phrase of time that it begins or ends with, and that phrase."""
-    words = text.split(" ")
-    for count in range(min(PHRASE_WORDS_MAX, len(words) - 1), 0, -1):
-        for phrase, rest in ((words[:count], words[count:]), (words[-count:], words[:-count])):
-            if resolve_phrase(" ".join(phrase), _ANY_DAY, "UTC") is not None:
-                return " ".join(rest), " ".join(phrase)
-    return text, ""
+def _remind(match: re.Match[str]) -> Said | None:
+    return _new(match["what"], match["before"] or "")
+
+
+def _add(match: re.Match[str]) -> Said | None:
+    return _new(match["what"], match.groupdict().get("when") or "")
+
+
+def _duty(match: re.Match[str]) -> Said | None:
+    """What has to be done is a task where it says when, and ends in a verb: "morgen früh raus" does not."""
+    made = _new(match["what"])
+    is_task = made is not None and "due_text" in made[1] and _VERB_BEHIND.search(made[1]["title"]) is not None
+    return made if is_task else None
+
+
+def _complete(match: re.Match[str]) -> Said | None:
+    return about_task("complete_task", german_title(match["what"]))
+
+
+def _finished(match: re.Match[str]) -> Said | None:
+    return about_task("complete_task", german_title(match["done"] or match["what"]))
+
+
+def _reopen(match: re.Match[str]) -> Said | None:
+    return about_task("reopen_task", german_title(match["what"]))
+
+
+def _delete(match: re.Match[str]) -> Said | None:
+    return about_task("delete_task", german_title(match["what"]))
+
+
+def _moved(match: re.Match[str]) -> Said | None:
+    wish = about_task("update_task", german_title(match["what"]))
+    when = match["by"] or match["when"] or match["alone"]
+    return wish and (wish[0], {**wish[1], "due_text": squeeze(when)})
+
+
+def _rename(match: re.Match[str]) -> Said | None:
+    wish, new = about_task("update_task", german_title(match["what"])), title_of(match["new"])
+    return (wish[0], {**wish[1], "new_title": new}) if wish and new else None
+
+
+_WHAT = r"(?P<what>\S.*?)"
+_RULES: tuple[Rule[Said], ...] = (
+    rule(
+        r"erinnere? (?:mich|uns)(?: bitte)?(?P<before>(?: \S+){0,8}?)"
+        rf",? (?:(?:daran|dran)\b,?(?: dass (?:ich|wir)\b)? |(?:an|ans|dass (?:ich|wir)) ){_WHAT}",
+        _remind,
+    ),
+    rule(
+        r"(?:mich|uns)(?: bitte)?(?P<before>(?: \S+){0,8}?),? (?:daran,? |dran,? |an |ans )"
+        rf"{_WHAT},?(?: zu)? erinnern",
+        _remind,
+    ),
+    rule(rf"(?:vergiss (?:bitte )?nicht|denke? (?:bitte )?(?:daran|dran)),?(?: an)?(?P<before>) {_WHAT}", _remind),
+    rule(rf"(?:eine )?(?:neue )?{_TASK} ?[:–-] ?{_WHAT}", _add),
+    rule(
+        rf"(?:erstelle?|lege?|mache?|neue)(?: mir)?(?: eine)?(?: neue)? {_TASK}(?: an)?(?: ?:| zu| zum|,)? {_WHAT}",
+        _add,
+    ),
+    rule(
+        german(r"(?:setze?|schreibe?|packe?|füge?|nimm|tu)(?: mir)?(?: bitte)? ")
+        + german(rf"{_WHAT} (?:auf|in|zu) {_LIST}(?: hinzu)?(?: (?P<when>{WHEN}))?"),
+        _add,
+        needs="liste|aufgaben|to-?dos",
+    ),
+    rule(german(rf"(?:ich|wir) (?:muss|müssen|soll|sollte|sollten) (?:noch )?{_TALK}{_WHAT}"), _duty),
+    rule(rf"(?:hake?) {_THE_TASK}{_WHAT} ab", _complete),
+    rule(rf"markiere? {_THE_TASK}{_WHAT} als (?:nicht |un){_DONE}", _reopen),
+    rule(rf"markiere? {_THE_TASK}{_WHAT} als {_DONE}", _complete),
+    rule(rf"{_THE_TASK}{_WHAT} (?:ist|sind) (?:doch )?(?:noch )?nicht {_DONE}", _reopen),
+    rule(rf"{_THE_TASK}{_WHAT} (?:ist|sind) (?:jetzt |schon |bereits )?{_DONE}", _complete),
+    rule(rf"(?:ich habe?|habe?) {_WHAT} {_DONE}|erledigt: ?(?P<done>\S.*)", _finished),
+    rule(german(rf"öffne {_THE_TASK}{_WHAT} (?:wieder|erneut)"), _reopen),
+    rule(german(rf"(?:lösche?|entferne?|streiche?|nimm) {_THE_TASK}{_WHAT} (?:von|aus) {_LIST}"), _delete),
+    rule(
+        german(
+            rf"(?:lösche?|entferne?|streiche?) (?:die |meine |das )?{_TASK} (?:an (?:de[nr]|die|das) |an |zu )?{_WHAT}"
+        ),
+        _delete,
+    ),
+    rule(
+        german(
+            rf"(?:verschiebe?|verlege?) {_THE_TASK}{_WHAT} "
+            rf"(?:(?P<by>{GERMAN_MOVED_BY})|(?:auf|bis|nach)(?: de[nm])? {_MOVED}|(?P<alone>{WHEN}))"
+        ),
+        _moved,
+        needs="verschieb|verleg",
+    ),
+    rule(rf"benenne? {_THE_TASK}{_WHAT} (?:in|zu) (?P<new>\S.*?) um", _rename),
+)

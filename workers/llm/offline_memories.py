@@ -12,6 +12,7 @@ from workers.understanding.time_words import Pattern, pattern
 KEY_WORDS_MAX = 6
 
 _IS = pattern(r"(?:my |the )?(?P<key>\S.{0,120}?)(?: (?:is|are|=)(?: (?:actually|now))?|:) (?P<value>\S.*)")
+_NAME = pattern(r"call me (?P<value>\w+)")
 _SITUATION = pattern(r"i (?P<key>live in|live at|work at|work for|work as|was born in|was born on) (?P<value>\S.*)")
 _TASTE = pattern(
     r"i (?:really |always |never |usually )?(?:like|love|prefer|enjoy|hate|dislike|avoid|don't like) (?P<key>\S.*)"
@@ -31,7 +32,7 @@ _STATEMENT = pattern(
     rf"{POLITE}(?P<fact>my (?:favou?rite|preferred|home|usual) [^?]{{1,80}}? (?:is|are) "
     r"(?!when\b|that\b|how\b|if\b)[^?]+"
     r"|my [^?]{0,60}?(?:name|birthday|anniversary|number|address|e-?mail|size) is [^?]+"
-    r"|i (?:live in|live at|work at|work for|was born in|was born on) (?-i:[A-Z0-9])[^?]+"
+    r"|call me (?-i:[A-Z]\w+)|i (?:live in|live at|work at|work for|was born in|was born on) (?-i:[A-Z0-9])[^?]+"
     r"|i prefer (?!not\b|to\b|if\b|when\b|that\b|it\b|this\b)[^?]+)"
 )
 _FORGET = pattern(
@@ -63,6 +64,8 @@ def _fact(fact: str) -> tuple[str, str, str]:
     kind, key, value = "fact", " ".join(bare.split()[:KEY_WORDS_MAX]), fact
     if (known := _IS.fullmatch(fact)) or (known := _SITUATION.fullmatch(fact)):
         key, value = known.group("key"), known.group("value")
+    elif name := _NAME.fullmatch(fact):
+        key, value = "name", name.group("value")
     elif taste := _TASTE.fullmatch(fact):
         kind, key = "preference", taste.group("key")
     if _FAVOURITE.search(key):

@@ -28,9 +28,9 @@ NO_NAME = pattern(
 )
 
 
-def rule(text: str, make: Callable[[re.Match[str]], T | None]) -> Rule[T]:
-    """For a whole sentence, asked for politely or not."""
-    return pattern(POLITE + text), make
+def rule(text: str, make: Callable[[re.Match[str]], T | None], needs: str = "") -> Rule[T]:
+    """For a whole sentence, asked for politely or not. `needs`: as in `pattern`."""
+    return pattern(POLITE + text, needs), make
 
 
 def first_made(rules: Iterable[Rule[T]], sentence: str) -> T | None:

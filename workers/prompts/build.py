@@ -3,7 +3,7 @@
 A `Manifest` says what was chosen; `render` makes the same messages from it again, byte for byte, so that an answer can
 be explained long after. What somebody typed or pasted stands on lines that begin with "- " or "> ", which no text of
 theirs can leave, and is called data; characters that hide or reorder text are taken out. Personal data is replaced in
-what is sent and hashed, whichever section it stands in: see redaction.py.
+what is sent and hashed, whichever section it stands in: see privacy/redaction.py.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from workers.privacy.redaction import redact
 from workers.prompts.days import (
     EARLIER_RULE,
     EARLIER_TURNS_MAX,
+    NOTHING,
     Scene,
     day_sections,
     days_in,
@@ -42,6 +43,8 @@ from workers.prompts.days import (
 from workers.prompts.lines import (
     action_lines,
     earlier_line,
+    found_note_lines,
+    items,
     memory_line,
     note_lines,
     now_lines,
@@ -56,7 +59,7 @@ from workers.understanding.days import (
 )
 from workers.understanding.intents import Intent
 
-TEMPLATE_VERSION = 4
+TEMPLATE_VERSION = 5
 TEMPERATURE = 0.4
 TOP_P = 0.9
 
@@ -119,10 +122,12 @@ def build_prompt(
     now_ms: int,
     intent: Intent = "chat",
     days: Days | None = None,
+    notes_kept: int | None = None,
     trim: int = 0,
 ) -> Prompt:
-    """`now_ms` is the users' now, `days` those that the message is about (None: today). Each step of `trim` halves what
-    may be sent: the model found it too long."""
+    """`now_ms` is the users' now, `days` those that the message is about (None: today), `notes_kept` how many notes
+    were looked through for it (None: it does not ask about notes). Each step of `trim` halves what may be sent: the
+    model found it too long."""
     max_tokens = max(1, min(max_tokens, context_tokens_max // 3))
     tool_tokens = estimate_prompt_tokens(ModelRequest(messages=(), tools=tools))
     room = min(PROMPT_TOKENS_MAX, int(context_tokens_max * CONTEXT_SHARE) - max_tokens - tool_tokens)
@@ -138,6 +143,8 @@ def build_prompt(
         "first_day": days.first if days else local_now(now_ms, scene.brain.timezone).date().isoformat(),
         "days": days.count if days else 1,
     }
+    if notes_kept is not None:
+        parameters["notes_kept"] = notes_kept
     empty = Manifest(
         brain_version=scene.brain.version,
         model=model,
@@ -196,7 +203,7 @@ def choose(scene: Scene, tokens_max: int, empty: Manifest) -> Manifest:
     actions = sorted(fact.version for fact in scene.facts if isinstance(fact.event, ActionCreated))
     tasks = fitting(_task_lines(scene.brain, named), tokens_max // 5, TASKS_MAX)
     memories = fitting(_memory_lines(scene.brain, named), tokens_max // 5, MEMORIES_MAX)
-    note_texts = ((fact.version, "\n".join(note_lines(fact, characters_max))) for fact in notes)
+    note_texts = ((fact.version, "\n".join(_note_lines(scene, fact, characters_max))) for fact in notes)
     around = (*fitting(note_texts, tokens_max * 2 // 5, len(notes)), *actions)
     ends_with = scene.reply.message_version
     manifest = replace(empty, versions=(*around, ends_with), task_ids=tuple(tasks), memory_ids=tuple(memories))
@@ -292,8 +299,7 @@ def _written(scene: Scene, manifest: Manifest) -> tuple[PromptMessage, ...]:
     tasks = [scene.brain.tasks[task_id].task for task_id in manifest.task_ids]
     sections += section("Tasks", [task_line(task, scene.brain.timezone) for task in tasks])
     sections += day_sections(scene, manifest)
-    notes = [line for fact in facts for line in note_lines(fact, characters_max)]
-    sections += section("Notes", notes, "The user attached them to the message.")
+    sections += _note_sections(scene, manifest, facts)
     done = [line for fact in facts for line in action_lines(fact)]
     sections += section("Done", done, DONE_RULE)
     messages = [PromptMessage(role="system", content="\n\n".join(sections))]
@@ -307,6 +313,29 @@ def _written(scene: Scene, manifest: Manifest) -> tuple[PromptMessage, ...]:
     text = "" if question.content is REDACTED else clean(question.content.text)
     _add(messages, "user", text)
     return tuple(messages)
+
+
+def _note_sections(scene: Scene, manifest: Manifest, facts: Sequence[Fact]) -> list[str]:
+    """Notes that the user attached, and those that were looked for; where there are none of these, that is said."""
+    characters_max = int(manifest.parameters["characters_max"])
+    attached = [line for fact in facts if _is_attached(scene, fact) for line in note_lines(fact, characters_max)]
+    found = [
+        line for fact in facts if not _is_attached(scene, fact) for line in found_note_lines(fact, scene.brain.timezone)
+    ]
+    if "notes_kept" in manifest.parameters:
+        found = found or items([NOTHING])
+    kept = manifest.parameters.get("notes_kept")
+    rule = "These notes of the user's may answer it." if kept is None else f"What fits it of the user's notes ({kept})."
+    return section("Notes", attached, "The user attached them to the message.") + section("Notes found", found, rule)
+
+
+def _note_lines(scene: Scene, fact: Fact, characters_max: int) -> list[str]:
+    is_attached = _is_attached(scene, fact)
+    return note_lines(fact, characters_max) if is_attached else found_note_lines(fact, scene.brain.timezone)
+
+
+def _is_attached(scene: Scene, fact: Fact) -> bool:
+    return fact.version in _question(scene).note_versions
 
 
 def _rules(manifest: Manifest) -> str:

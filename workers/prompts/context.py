@@ -28,12 +28,15 @@ from workers.prompts.days import Scene
 from workers.understanding.flight_words import spoken
 from workers.understanding.grounding import points_back
 from workers.understanding.intents import Asked, asked
+from workers.understanding.notes import fitting_notes, note_text
 
 MESSAGES_ENOUGH = 4  # with so many before the question nothing else is looked for
 SCANNED_EVENTS_MAX = 500  # looked through for a conversation whose last messages the state has let go
 TALKED_OF = 6  # messages before the question that "it" may be about
 DONE_LOOKED_AT_MAX = 200  # tasks that were completed last
 DEED_EVENTS_MAX = 4  # of one action's command, before the action itself
+NOTES_A_READ = 100
+NOTES_CHARACTERS_MAX = 4_000_000  # looked through for a note, from the newest back
 
 _OF_CONVERSATION = ("MessageReceived", "ReplyRequested", "ReplyCompleted", "ReplyFailed", "ReplyStopped")
 
@@ -41,12 +44,15 @@ _OF_CONVERSATION = ("MessageReceived", "ReplyRequested", "ReplyCompleted", "Repl
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """`done` has the facts of each action that was done for the message before, in their order: deeds, then action.
-    `asked` is what the message is about; `spoken` what else the user said, where the message points back to it."""
+    `asked` is what the message is about; `spoken` what else the user said, where the message points back to it.
+    `notes`: all of the user's, where one is to be named; `notes_kept`: how many were looked through for an answer."""
 
     scene: Scene
     done: Mapping[str, Sequence[Fact]]
     asked: Asked
     spoken: str = ""
+    notes: Sequence[Fact] | None = None
+    notes_kept: int | None = None
 
 
 async def read_context(
@@ -69,6 +75,10 @@ async def read_context(
     shown.update((fact.version, fact) for fact in more)
     talk = _talk(shown.values(), reply)
     wanted = _asked(question, reply, talk)
+    notes_wanted = None if _has_notes_attached(question) else wanted.notes
+    notes = await _notes(log, keyring, user_id, brain) if notes_wanted or "delete_note" in wanted.kinds else None
+    if notes and notes_wanted:
+        shown.update((fact.version, fact) for fact in fitting_notes(notes, notes_wanted))
     scene = Scene(
         brain=brain,
         reply=reply,
@@ -76,7 +86,14 @@ async def read_context(
         times=await _times_of_done(log, user_id, brain, offset_ms) if wanted.intent == "summary" else {},
     )
     before = "\n".join(text for _, text in talk[-TALKED_OF - 1 : -1]) if points_back(wanted.words) else ""
-    return Context(scene=scene, done=_by_action(facts, reply.message_id), asked=wanted, spoken=before)
+    return Context(
+        scene=scene,
+        done=_by_action(facts, reply.message_id),
+        asked=wanted,
+        spoken=before,
+        notes=notes,
+        notes_kept=len(notes or ()) if notes_wanted and notes_wanted.is_plain else None,
+    )
 
 
 def _talk(facts: Iterable[Fact], reply: ReplyRef) -> list[tuple[str, str]]:
@@ -98,6 +115,24 @@ def _asked(question: BrainEvent, reply: ReplyRef, talk: Sequence[tuple[str, str]
     text = question.content.text
     meant = spoken(talk) if reply.origin == "user" else text
     return asked(text if meant == text else meant, origin=reply.origin, hint=question.content.intent)
+
+
+def _has_notes_attached(question: BrainEvent) -> bool:
+    return isinstance(question, MessageReceived) and bool(question.note_versions)
+
+
+async def _notes(log: EventLog, keyring: Keyring, user_id: str, brain: Brain) -> list[Fact]:
+    """The user's notes, from the newest back, as many as are read in a moment."""
+    versions = sorted((state.event_version for state in brain.notes.values()), reverse=True)
+    facts: list[Fact] = []
+    characters = 0
+    for start in range(0, len(versions), NOTES_A_READ):
+        page = await _read(log, keyring, user_id, versions[start : start + NOTES_A_READ])
+        facts += page
+        characters += sum(len(each.text) for fact in page if (each := note_text(fact)) is not None)
+        if characters > NOTES_CHARACTERS_MAX:
+            break
+    return facts
 
 
 async def _times_of_done(log: EventLog, user_id: str, brain: Brain, offset_ms: int) -> dict[int, int]:

@@ -26,6 +26,7 @@ from workers.understanding.days import local_now
 PREFERENCES_MAX = 20
 PREFERENCE_CHARACTERS_MAX = 300
 CUT = " …"
+FOUND_NOTE_CHARACTERS_MAX = 1_000
 EARLIER_QUESTION_CHARACTERS_MAX = 100
 EARLIER_ANSWER_CHARACTERS_MAX = 80
 
@@ -84,6 +85,16 @@ def note_lines(fact: Fact, characters_max: int) -> list[str]:
         return []
     title = one_line(event.content.title or event.content.note_id)
     return [f"- {title}", *(f"> {line}" for line in _cut(clean(event.content.text), characters_max).splitlines())]
+
+
+def found_note_lines(fact: Fact, zone: str) -> list[str]:
+    """The beginning of a note that was looked for; one without a title is called by the day on which it was kept."""
+    event = fact.event
+    if not isinstance(event, NoteAdded) or event.content is REDACTED:
+        return []
+    title = one_line(event.content.title or f"Note of {local_now(fact.meta.at_ms, zone).date().isoformat()}")
+    text = _cut(clean(event.content.text), FOUND_NOTE_CHARACTERS_MAX)
+    return [f"- {title}", *(f"> {line}" for line in text.splitlines())]
 
 
 def action_lines(fact: Fact) -> list[str]:

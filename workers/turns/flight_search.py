@@ -34,6 +34,7 @@ from workers.understanding.flight_words import (
     WHICH_TO,
     flight_arguments,
     is_past,
+    weekday_near,
 )
 from workers.understanding.grounding import is_named
 
@@ -54,12 +55,14 @@ class Missing(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """`start` and `goal` as a person would say them; `from_zone`: the start is only guessed, by the user's clock."""
+    """`start` and `goal` as a person would say them; `order` what comes first, "" for the best; `from_zone`: the
+    start is only guessed, by the user's clock."""
 
     query: FlightQuery
     start: str
     goal: str
     wishes: Wishes
+    order: str = ""
     trip_id: str | None = None
     from_zone: bool = False
 
@@ -75,6 +78,8 @@ class _Said:
     passengers: int
     cabin: str
     stops_max: int | None
+    order: str
+    near: tuple[str, str] | None = None
 
 
 async def wanted_flights(
@@ -114,6 +119,7 @@ async def wanted_flights(
         start=out.label if not said.origin else one_line(said.origin),
         goal=to.label if len(goal) == 3 else one_line(goal),
         wishes=_wishes(brain, query, trip),
+        order=said.order,
         trip_id=trip_id,
         from_zone=from_zone,
     )
@@ -136,6 +142,8 @@ def _said(arguments: FindFlightsArguments, words: str, texts: Sequence[str]) -> 
         passengers=int(passengers) if passengers else 1,
         cabin=arguments.cabin or by_rule.get("cabin", ""),
         stops_max=int(stops) if stops else None,
+        order=arguments.order or by_rule.get("order", ""),
+        near=weekday_near(words),
     )
 
 
@@ -203,7 +211,7 @@ def _dates(said: _Said, trip: TripState | None, setting: Setting) -> tuple[date,
     """The first and the last day of departure, and the day of the way back. Raises `Missing`."""
     back: date | None = None
     if said.departure:
-        first, last = _window(said.departure, setting)
+        first, last = _beside(said, setting) or _window(said.departure, setting)
     elif trip is not None:
         first = last = date.fromisoformat(trip.trip.departure_date)
         if trip.trip.return_date and trip.trip.return_date >= trip.trip.departure_date:
@@ -213,6 +221,18 @@ def _dates(said: _Said, trip: TripState | None, setting: Setting) -> tuple[date,
     if said.back:
         back = _way_back(said.back, first, setting)
     return first, last if back is None else min(last, back), back
+
+
+def _beside(said: _Said, setting: Setting) -> tuple[date, date] | None:
+    """The weekday that is nearest to the day of departure that was said before; None where none was."""
+    if said.near is None or said.departure != said.near[1]:
+        return None
+    before, weekday = (_day(setting.when(phrase)) for phrase in said.near)
+    if before is None or weekday is None:
+        return None
+    days_off = (weekday.weekday() - before.weekday() + 3) % 7 - 3
+    nearest = before + timedelta(days=days_off)
+    return None if nearest < setting.now.date() else (nearest, nearest)
 
 
 def _way_back(phrase: str, departure: date, setting: Setting) -> date:

@@ -33,7 +33,7 @@ _NEXT_WEEK = re.compile(r"\bnext week\b|\bnächste woche\b", re.IGNORECASE)
 _LAST_WEEK = re.compile(r"\b(?:last|past|previous) week\b|\bletzte woche\b", re.IGNORECASE)
 _WEEK = re.compile(r"\bweek(?:ly)?\b|\bwoche\b", re.IGNORECASE)
 _YESTERDAY = re.compile(r"\byesterday\b|\bgestern\b", re.IGNORECASE)
-_SOME_DAY = re.compile(r"\b(?:when|next|upcoming|coming up)\b|\bwann\b", re.IGNORECASE)
+_SOME_DAY = re.compile(r"\b(?:when|what time|next|upcoming|coming up)\b|\bwann\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Pure. An answer to one of our questions is read together with what was said befo
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 
 from domain.text import one_line
@@ -19,6 +20,8 @@ WHEN_OUT = ASKS + "when you want to leave. Which day or week is it?"
 WHEN_BACK = ASKS + "when you want to come back. Which day is it?"
 WHICH_TO = ASKS + "which destination you mean. "
 WHICH_FROM = ASKS + "which start you mean. "
+CHOOSE = "Say “select the first one” to choose one."  # below a list of flights
+WAITS = "Approve it, and I select it."  # behind one that was chosen
 ANSWER_CHARACTERS_MAX = 200
 ANSWER_WORDS_MAX = 6  # of one that names neither a time nor a way: a city, or two of them
 TEXT_CHARACTERS_MAX = 1_000  # who wants a flight says so at once
@@ -26,9 +29,11 @@ TURNS_MAX = 4  # of questions and answers, read together
 
 _CABINS = (("first", "first"), ("business", "business"), ("premium", "premium_economy"), ("economy", "economy"))
 _NUMBERS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6"}
+_NUMBERS |= {"zwei": "2", "drei": "3", "vier": "4", "fünf": "5", "sechs": "6"}
 _STOP = (
     r"(?=\s+(?:to|from|for|with|on|in|via|at|by|leaving|departing|returning|return|coming|and|or|please|nach|von|am"
-    r"|business|economy|premium|first|non-?stop|direct|next|this|tomorrow|today"
+    r"|business|economy|premium|first|non-?stop|direct|next|this|tomorrow|today|cheap\w*|instead|ab|im|um|f(?:ü|ue)r"
+    r"|heute|morgen|(?:ü|ue)bermorgen|n(?:ä|ae)chste\w*|zur(?:ü|ue)ck|direkt\w*|fliegen|suchen"
     r"|yesterday|gestern|last|\d+ \w+ ago)\b|\s*[,.!?;:(]|\s*$)"
 )
 _TO = re.compile(rf"\b(?:to|into|nach)\s+(?P<place>[^\W\d_][\w .'’/-]{{1,60}}?){_STOP}", re.IGNORECASE)
@@ -37,10 +42,23 @@ _GONE = r"(?:yesterday|gestern|last (?:week|weekend|month|year|\w+day)|\w+ (?:da
 _TIME = pattern(rf"(?:^|(?<=[\s,(]))(?P<when>{_GONE}|{WHEN})(?=[\s,.!?)]|$)")
 _BACK = pattern(rf"\b(?:return(?:ing)?|(?:coming |and )?back|zurück)\b(?: (?:on|at))?[ ,]*(?P<when>{WHEN})")
 _PEOPLE = re.compile(
-    r"\bfor (?P<count>[1-9]|one|two|three|four|five|six)\b(?! (?:days?|weeks?|nights?))", re.IGNORECASE
+    r"\b(?:for|für|fuer) (?P<count>[1-9]|one|two|three|four|five|six|zwei|drei|vier|fünf|sechs)\b"
+    r"(?! (?:days?|weeks?|nights?|tage?|wochen?|nächte))(?: (?:people|persons?|adults|of us|personen|leute))?",
+    re.IGNORECASE,
 )
-_NONSTOP = re.compile(r"\bnon-?stop\b|\bdirect\b|\bdirekt\w*\b", re.IGNORECASE)
+_NONSTOP = re.compile(r"\bnon-?stop\b|\bdirect\b|\bdirekt\w*\b|\bohne umstieg\w*\b", re.IGNORECASE)
+# What is to come first, of the words that were said last.
+_ORDER = re.compile(
+    r"\b(?:(?P<cheapest>cheap\w*|less expensive|lower price|g(?:ü|ue)nstig\w*|billig\w*|preiswert\w*)"
+    r"|(?P<earliest>earl(?:y|ier|iest)|sooner|fr(?:ü|ue)h(?:er|ere|este)\w*)"
+    r"|(?P<latest>later|latest|sp(?:ä|ae)te\w*)|(?P<fastest>fast(?:er|est)|quick\w*|short(?:er|est)|schnell\w*))\b",
+    re.IGNORECASE,
+)
 _CABIN = re.compile(r"\b(first|business|premium(?: economy)?|economy)(?:[ -]class)?\b", re.IGNORECASE)
+_WEEKDAY = re.compile(
+    r"(?:(?:on|am) )?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch)",
+    re.IGNORECASE,
+)
 _PAST = re.compile(_GONE.replace(" ", r"\s+"), re.IGNORECASE)
 _NO_PLACE = re.compile(
     r"(?:find|search|look|show|get|give|check|need|want|book|list|suggest|compare|any|the|some|cheap\w*|which|what|my)\b",
@@ -57,6 +75,16 @@ _NO_ANSWER = re.compile(
     r"|(?:no|nope|nein)[.!]?$",
     re.IGNORECASE,
 )
+# What may stand around the pieces of a wish about flights that were listed; they ask for nothing by themselves.
+_AROUND = re.compile(
+    r"\b(?:only|just|please|ones?|any|anything|something|flights?|options?|instead|then|show|give|me|what|how|about|is|are"
+    r"|there|do|you|have|with|the|an?|some|in|class|can|could|i|we|us|make|it|them|be|but|and|or|ok(?:ay)?|actually"
+    r"|rather|prefer|i'd|would|like|want|need|find|search|look|again|did|which|more|other|also|on|leaving|leave|departing"
+    r"|people|persons?|that|for|no|not|too|so|nur|bitte|gibt|es|auch|etwas|was|einen?|ein|eine|der|die|das|den|noch|andere"
+    r"|lieber|doch|und|oder|fl(?:ug|(?:ü|ue)ge)|zeig|zeige|mir|suche?|in|klasse|welche|hast|du|gefunden|dann|wie|w(?:ä|ae)re"
+    r"|mit|am|um)\b",
+    re.IGNORECASE,
+)
 _FLIGHT_OF = re.compile(r"\b(?P<place>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?) flights?\b")
 
 
@@ -68,6 +96,10 @@ def spoken(turns: Sequence[tuple[str, str]]) -> str:
     _, text = turns[-1]
     before = turns[:-1]
     last = before[-1][1] if before and before[-1][0] == "assistant" else ""
+    if (CHOOSE in last or WAITS in last) and is_refinement(text):
+        alone = asked(text)
+        is_other = alone.intent not in ("chat", "flights") or "select_flight" in alone.wanted
+        return text if is_other else _refined(before, text)
     question = last[last.rindex(ASKS) :] if ASKS in last else ""
     if not question or len(text) > ANSWER_CHARACTERS_MAX or len(before) < 2 or before[-2][0] != "user":
         return text
@@ -75,7 +107,9 @@ def spoken(turns: Sequence[tuple[str, str]]) -> str:
     if asked(text).intent != "chat" or not _answers(answer) or _FLIGHT_WORD.search(answer):
         return text  # something else is wanted now
     earlier = spoken(before[-TURNS_MAX * 2 : -1])
-    if question.startswith((WHERE_TO, WHICH_TO)) and not re.match(r"(?:to|nach)\b", answer, re.IGNORECASE):
+    if is_refinement(answer) and not _TIME.search(answer):
+        pass  # "business class" is no place
+    elif question.startswith((WHERE_TO, WHICH_TO)) and not re.match(r"(?:to|nach)\b", answer, re.IGNORECASE):
         answer = f"to {answer}"
     elif question.startswith((WHERE_FROM, WHICH_FROM)) and not re.match(r"(?:from|von)\b", answer, re.IGNORECASE):
         answer = f"from {answer}"
@@ -84,6 +118,30 @@ def spoken(turns: Sequence[tuple[str, str]]) -> str:
         answer = answer if _BACK.search(answer) else f"returning {answer}"
     # The last word counts: a place that was not clear is said again.
     return f"{_without(earlier, answer)}, {answer}"
+
+
+def is_refinement(text: str) -> bool:
+    """Whether it says of flights that were listed how they are to be, and nothing else: "nonstop only", "cheaper ones",
+    "what about Saturday?"."""
+    if len(text) > ANSWER_CHARACTERS_MAX:
+        return False
+    rest = one_line(text)
+    pieces = 0
+    for known in (_BACK, _TIME, _FROM, _PEOPLE, _NONSTOP, _CABIN, _ORDER):
+        pieces += sum(1 for _ in known.finditer(rest))
+        rest = known.sub(" , ", rest)
+    return pieces > 0 and not re.search(r"\w", _AROUND.sub(" ", rest))
+
+
+def _refined(before: Sequence[tuple[str, str]], text: str) -> str:
+    """With the newest wish for flights before it, as that was meant; choosing one of them is no such wish."""
+    for place in range(len(before) - 1, max(-1, len(before) - 1 - TURNS_MAX * 2), -1):
+        if before[place][0] == "user":
+            earlier = spoken(before[: place + 1])
+            if "find_flights" in asked(earlier).wanted:
+                # With a word between them, or two times would be read as one.
+                return f"{_without(earlier, one_line(text))}, rather {one_line(text)}"
+    return text
 
 
 def _answers(text: str) -> bool:
@@ -98,8 +156,10 @@ _FLIGHT_WORD = re.compile(r"\bflights?\b|\bfl(?:ü|ue)ge?\b|\bfly\b", re.IGNOREC
 
 def _without(earlier: str, answer: str) -> str:
     for start, known in (("to ", _TO), ("from ", _FROM)):
-        if answer.casefold().startswith(start):
+        if answer.casefold().startswith(start) or (known is _FROM and known.search(answer)):
             earlier = known.sub("", earlier)
+    if _BACK.search(answer):
+        earlier = _BACK.sub("", earlier)
     return earlier.rstrip(" .!?,")
 
 
@@ -122,13 +182,30 @@ def flight_arguments(text: str) -> dict[str, str]:
     named = None if "destination" in said else _FLIGHT_OF.search(rest)
     if named is not None and _NO_PLACE.match(named["place"]) is None:
         said["destination"] = named["place"]
-    if (people := _PEOPLE.search(rest)) is not None:
+    if (people := _last(_PEOPLE, rest)) is not None:
         said["passengers"] = _NUMBERS.get(people["count"].casefold(), people["count"])
     if _NONSTOP.search(rest):
         said["stops_max"] = "0"
-    if (cabin := _CABIN.search(rest)) is not None:
+    if (cabin := _last(_CABIN, rest)) is not None:
         said["cabin"] = next(value for word, value in _CABINS if cabin[1].casefold().startswith(word))
+    if (order := _last(_ORDER, text)) is not None and order.lastgroup is not None:
+        said["order"] = order.lastgroup
     return said
+
+
+def _last(known: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """What was said last counts."""
+    return deque(known.finditer(text), maxlen=1)[0] if known.search(text) else None
+
+
+def weekday_near(text: str) -> tuple[str, str] | None:
+    """Of a wish that was said anew with a weekday alone, the time that it had before and that weekday: "next Friday …
+    what about Saturday?" is about the one beside it."""
+    rest = _BACK.sub(" , ", one_line(text)[:TEXT_CHARACTERS_MAX])
+    whens = [_tidy(match["when"]) for match in _TIME.finditer(rest)]
+    if len(whens) < 2 or _WEEKDAY.fullmatch(whens[-1]) is None:
+        return None
+    return whens[-2], whens[-1]
 
 
 def is_past(phrase: str) -> bool:

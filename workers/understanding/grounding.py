@@ -16,6 +16,7 @@ from commands.arguments import (
     CreateEventArguments,
     CreateTaskArguments,
     DeleteEventArguments,
+    DeleteNoteArguments,
     DeleteTaskArguments,
     FindFlightsArguments,
     ForgetMemoryArguments,
@@ -71,11 +72,16 @@ _EMPTY = frozenset(
             "und",
             "für",
             "mit",
+            "note",
+            "notiz",
         ),
     }
 )
 _POINTS_BACK = re.compile(
-    r"\b(?:it|that|this|them|those|these|him|her|again|too|also|one|ones|both|all|same|undo|das|es|ihn|sie|ihm)\b",
+    r"\b(?:it|that|this|them|those|these|him|her|again|too|also|one|ones|both|all|same|undo|das|es|ihn|sie|ihm"
+    r"|draus|daraus|r(?:ü|ue)ckg(?:ä|ae)ngig)\b"
+    r"|\b(?:the|die|den|der) (?:note|notiz|task|reminder|event|meeting|appointment|aufgabe|erinnerung"
+    r"|termin|treffen)\W*$",
     re.IGNORECASE,
 )
 
@@ -104,6 +110,8 @@ def is_spoken_of(arguments: Arguments, payload: Mapping[str, Json], words: str) 
             return _share(arguments.key, spoken) > 0
         case AddNoteArguments():
             return _share(arguments.text, spoken) >= SHARE_MIN
+        case DeleteNoteArguments():
+            return _share(arguments.note, spoken) == 1.0  # what is gone is gone: named by the user, word for word
         case SetPreferenceArguments():
             return max(_share(arguments.key, spoken), _share(arguments.value, spoken)) >= SHARE_MIN
         case SetPlanArguments():

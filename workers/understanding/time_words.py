@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 
+from workers.understanding.german_words import GERMAN_MOVED_BY, GERMAN_TIME
+
 _TAIL_CHARACTERS_MAX = 120  # of a phrase at the end of a sentence
+_PIECES_MAX = 5  # of a phrase, after its first
 _TEXT_CHARACTERS_MAX = 1_000  # of a sentence, looked through for times
 FOLLOW_UP_CHARACTERS_MAX = 120
 NOON = 12
@@ -17,23 +20,28 @@ NOON = 12
 
 class Pattern:
     """A pattern that is compiled when it is first used: each with a phrase of time in it takes 20 ms and more, which a
-    process that only just started has no time for, and most of them it may never use."""
+    process that only just started has no time for, and most of them it may never use. `needs`: words, one of which is
+    in every text that it fits; without them it is not even compiled."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, needs: str = "") -> None:
         self._text = text
+        self._needs = re.compile(needs, re.IGNORECASE) if needs else None
 
     @cached_property
     def _compiled(self) -> re.Pattern[str]:
         return re.compile(self._text, re.IGNORECASE | re.DOTALL)
 
     def search(self, text: str, start: int = 0) -> re.Match[str] | None:
-        return self._compiled.search(text, start)
+        return self._compiled.search(text, start) if self._may_fit(text) else None
 
     def match(self, text: str) -> re.Match[str] | None:
-        return self._compiled.match(text)
+        return self._compiled.match(text) if self._may_fit(text) else None
 
     def fullmatch(self, text: str) -> re.Match[str] | None:
-        return self._compiled.fullmatch(text)
+        return self._compiled.fullmatch(text) if self._may_fit(text) else None
+
+    def _may_fit(self, text: str) -> bool:
+        return self._needs is None or self._needs.search(text) is not None
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         return self._compiled.finditer(text)
@@ -42,10 +50,10 @@ class Pattern:
         return self._compiled.sub(replacement, text, count)
 
 
-def pattern(text: str) -> Pattern:
+def pattern(text: str, needs: str = "") -> Pattern:
     """A space stands for blanks, ` ?` for blanks or none, a straight apostrophe for a curly one too."""
     blanks = text.replace(" ?", r"\s*").replace(" ", r"\s+")
-    return Pattern(blanks.replace("'", "['’]"))
+    return Pattern(blanks.replace("'", "['’]"), needs)
 
 
 _PART = r"(?:morning|noon|afternoon|evening|night)\b"
@@ -77,13 +85,17 @@ _OF_MONTH = rf"(?:of|in) (?:(?:(?:the|this|next|every|each) )?month|{_MONTH})"
 _PERIOD = rf"(?:(?:the|this|next) )?(?:day|week|month|year)\b|{_MONTH}"
 _EVERY_ONE = (
     rf"(?:every|each) (?:(?:other|last|{_NTH}|{_NUMBER}) )?"
-    rf"(?:(?:{_DAY_NAME}s?|{_DAY_SHORT})(?:,? (?:and )?{_DAY_NAME})*|{_UNIT}|weekend|morning|afternoon|evening|night)"
+    rf"(?:(?:{_DAY_NAME}s?|{_DAY_SHORT})(?:,? (?:and )?{_DAY_NAME})*+|{_UNIT}|weekend|morning|afternoon|evening|night)"
     rf"(?: {_PART})?(?: of (?:the|each|every) month)?"
 )
 _AT = rf"(?:at|by|around) (?:{_OCLOCK}|{_HOUR}(?![\w%]))"
 
+_TIMES = r"(?:once|twice|thrice|(?:two|three|four|five|six|several|\d{1,2}) times)"
+
 _ONE = "|".join(
     (
+        # More often than once a day, or so many times: found, so that it is in no title; understood by nobody.
+        rf"{_TIMES} (?:an?|per|each|every) (?:day|week|month|year|hour)\b",
         rf"{_EVERY_ONE}(?: {_AT})?,? (?:for {_AMOUNT}|{_NUMBER} times)",
         _EVERY_ONE,
         rf"(?:at |by |around )?{_ABOUT} {_NAMED_HOUR}",
@@ -95,7 +107,7 @@ _ONE = "|".join(
         rf"(?:by |until |starting )?(?:today|tonight|tomorrow|tmrw)\b(?: {_PART})?",
         rf"(?:(?:on|by|next|this|coming|until|till|before|from|starting|every) )+(?:{_DAY_NAME}s?|{_DAY_SHORT})"
         rf"(?: {_PART})?",
-        rf"{_DAY_NAME}(?: {_PART})?",
+        rf"{_DAY_NAME}s?\b(?: {_PART})?",
         r"(?:by )?(?:this|next) (?:weekend|week|month|year|morning|afternoon|evening)\b",
         r"(?:by )?the (?:week|month) after next|(?:on |over |at )?the weekend",
         rf"(?:at |by )?(?:the )?(?:end|start|beginning|middle) of (?:{_PERIOD}){_YEAR}",
@@ -116,21 +128,35 @@ _ONE = "|".join(
         rf"{_ON}\d{{1,2}}/\d{{1,2}}(?:/(?:\d{{4}}|\d{{2}}))?\b",
     )
 )
-MOVED_BY = rf"(?:by {_AMOUNT}|{_AMOUNT} (?:later|earlier))"
-WHEN = rf"(?:{_ONE})(?:,? (?:and )?(?:{_ONE}))*"
+MOVED_BY = rf"(?:by {_AMOUNT}|{_AMOUNT} (?:later|earlier)|{GERMAN_MOVED_BY})"
+# "At 8, 14 and 20": hours may be told in a row.
+_CLOCK_HOUR = rf"{_HOUR}(?: ?{_HALF_DAY}| ?uhr\b)?"
+_AT_HOURS = (
+    rf"(?:at|um) {_CLOCK_HOUR}(?:, (?:(?:at|um) )?{_CLOCK_HOUR}){{0,8}}"
+    rf",? (?:and|und|&) (?:(?:at|um) )?{_CLOCK_HOUR}(?![\w%])"
+)
+_EACH = rf"{_AT_HOURS}|{_ONE}|{GERMAN_TIME}"
+# Possessive and bounded, so that no text has very many ways to be read as one phrase of time.
+WHEN = rf"(?:{_EACH})(?:,? (?:(?:and|und) )?(?:{_EACH})){{0,{_PIECES_MAX}}}"
 
 _AT_END = pattern(rf"(?:^|[\s,(])(?P<when>{WHEN})[\s).!?]*$")
 _AT_START = pattern(rf"(?P<when>{WHEN})(?:[\s,]+(?:and )?)(?P<rest>.+)")
 WHEN_WITHIN = pattern(rf"(?:^|(?<=[\s,(]))(?P<when>{WHEN})(?=[\s,.!?)]|$)")
 
 _CLOCK = rf"(?:(?:{_OCLOCK}|{_HOUR}(?![\w%:])|{_SPELLED}\b)(?: ?uhr\b)?|(?:noon|midday|midnight)\b)"
-_TO = r"(?: ?[-–—] ?| (?:to|till|until|through|and|bis) )"
+_TO = r"(?: ?[-–—] ?| (?:to|till|until|through|and|bis|und) )"
 _FROM_TO = pattern(
-    rf"(?:^|(?<=[\s,(]))(?P<from>(?:from|between|at|von) )?(?P<first>{_CLOCK}){_TO}(?P<last>{_CLOCK})(?=[\s,.!?)]|$)"
+    rf"(?:^|(?<=[\s,(]))(?P<from>(?:from|between|at|von|zwischen|um) )?(?P<first>{_CLOCK}){_TO}(?P<last>{_CLOCK})"
+    r"(?=[\s,.!?)]|$)"
 )
-_DAY_TO_DAY = pattern(rf"(?:^|(?<=[\s,(]))(?:from|between|von) (?P<first>{WHEN}){_TO}(?P<last>{WHEN})(?=[\s,.!?)]|$)")
-_ENDS = pattern(rf"(?:^|(?<=[\s,(]))(?P<end>(?:until|till) {_CLOCK}|(?:for|lasting) {_AMOUNT})(?=[\s,.!?)]|$)")
+_DAY_TO_DAY = pattern(
+    rf"(?:^|(?<=[\s,(]))(?:from|between|von|vom) (?P<first>{WHEN}){_TO}(?P<last>{WHEN})(?=[\s,.!?)]|$)"
+)
+_ENDS = pattern(
+    rf"(?:^|(?<=[\s,(]))(?P<end>(?:until|till) {_CLOCK}|(?:for|lasting) {_AMOUNT}|bis {_CLOCK})(?=[\s,.!?)]|$)"
+)
 _CLEARLY_CLOCK = re.compile(r"[ap]\.?m\b|[:.]\d|o'clock|uhr|noon|midday|midnight", re.IGNORECASE)
+_AND = re.compile(r"\s(?:and|und)\s", re.IGNORECASE)
 _DASHED = re.compile(r"\d{1,2}\s*[-–—]\s*\d{1,2}")
 _HALF_SAID = re.compile(r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?\s*(?:(?P<half>[ap])\.?m\.?)?", re.IGNORECASE)
 _NAMES_SOMETHING = re.compile(r"\b(?:the|a|an|my|our|this|that|'s)$", re.IGNORECASE)
@@ -138,8 +164,9 @@ _LEFT_OVER = re.compile(r"(?:(?:^|\s+)(?:for|from|on|at|by|between|to|until)|[\s
 
 
 _ALONE = pattern(
-    rf"(?:(?:no|oh|sorry|wait|actually|i mean|i meant|rather|better|make that|ok|okay)[ ,.!–-]+)*"
-    rf"(?P<when>{WHEN}|(?:at )?\d{{1,2}}(?:[:.]\d\d)?)(?:,? (?:instead|rather|then|please))*[.!]?"
+    rf"(?:(?:no|oh|sorry|wait|actually|i mean|i meant|rather|better|make that|ok|okay"
+    r"|nein|doch|lieber|besser|ich meine)[ ,.!–-]+)*"
+    rf"(?P<when>{WHEN}|(?:at )?\d{{1,2}}(?:[:.]\d\d)?)(?:,? (?:instead|rather|then|please|bitte|lieber))*[.!]?"
 )
 
 
@@ -169,18 +196,18 @@ def split_times(text: str) -> tuple[str, str, str]:
     text = text.strip()[:_TEXT_CHARACTERS_MAX]
     hours = next((match for match in _FROM_TO.finditer(text) if _is_clear(match)), None)
     if hours is not None:
-        title, day = _split_anywhere(_without(text, hours))
+        title, day = split_anywhere(_without(text, hours))
         first = _in_the_half_of(hours["first"], hours["last"])
         return title, f"{day} at {first}".strip(), f"until {hours['last']}"
     days = _DAY_TO_DAY.search(text)
     if days is not None:
         return _tidy(_without(text, days)), days["first"], f"until {days['last']}"
     ends = _ENDS.search(text)
-    title, when = _split_anywhere(text if ends is None else _without(text, ends))
+    title, when = split_anywhere(text if ends is None else _without(text, ends))
     return title, when, "" if ends is None else ends["end"]
 
 
-def _split_anywhere(text: str) -> tuple[str, str]:
+def split_anywhere(text: str) -> tuple[str, str]:
     title, when = split_when(text)
     if when:
         return _tidy(title), when
@@ -194,7 +221,10 @@ def _split_anywhere(text: str) -> tuple[str, str]:
 
 def _is_clear(match: re.Match[str]) -> bool:
     """Not `2 to 3 people`; but `tomorrow 9-10`, where a day stands before it."""
-    is_opened = (match["from"] or "").strip().casefold() in ("from", "between", "at", "von")
+    opened = (match["from"] or "").strip().casefold()
+    is_opened = opened in ("from", "between", "at", "von", "zwischen")
+    if _AND.search(match[0]) is not None and opened not in ("from", "between", "zwischen"):
+        return False  # "at 8am and 8pm" are two hours
     if is_opened or _CLEARLY_CLOCK.search(match[0]) is not None:
         return True
     before = match.string[: match.start()].rstrip()

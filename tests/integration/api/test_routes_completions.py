@@ -226,5 +226,6 @@ async def test_what_makes_no_sense_is_refused(world: ApiWorld, changes: dict[str
 
 
 def test_the_actions_that_are_taken_are_those_of_the_tools() -> None:
-    """But for the search for flights, which only a worker can make."""
-    assert set(get_args(CompletionAction.model_fields["action"].annotation)) == set(ARGUMENTS) - {"find_flights"}
+    """But for those that only a worker can make: a search for flights, and what reads all notes."""
+    taken = set(get_args(CompletionAction.model_fields["action"].annotation))
+    assert taken == set(ARGUMENTS) - {"find_flights", "delete_note"}

@@ -31,6 +31,7 @@ def wished(*turns: str) -> list[tuple[str, dict[str, str]]]:
         ("mark it as done", "complete_task", {}),
         ("It's done", "complete_task", {}),
         ("reopen it", "reopen_task", {}),
+        ("make it high priority", "update_task", {"priority": "high"}),
     ],
 )
 def test_it_is_the_task_that_was_asked_for_just_now(text: str, tool: str, more: dict[str, str]) -> None:
@@ -92,3 +93,36 @@ def test_what_cannot_be_taken_back_is_not() -> None:
     assert wished("Delete the task call John", "undo that") == []
     assert wished("Move call John to Friday", "undo that") == []
     assert wished("Mark call John as done", "undo that") == [("reopen_task", {"title": "call John"})]
+
+
+@pytest.mark.parametrize("text", ["forget that", "don't remember that", "no, don't remember that", "Do not keep it"])
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [("I live in Brooklyn", "live in"), ("I prefer aisle seats", "aisle seats"), ("Call me Sam", "name")],
+)
+def test_what_was_remembered_unasked_is_forgotten_on_a_word(told: str, key: str, text: str) -> None:
+    assert wished(told, text) == [("forget_memory", {"key": key})]
+    assert "forget_memory" in asked(text).kinds
+    assert "pin_memory" not in asked(text).wanted
+
+
+def test_a_note_is_taken_back_and_one_that_is_gone_is_not() -> None:
+    assert wished("Note: be kind", "undo") == [("delete_note", {"note": "be kind"})]
+    assert wished("Note: be kind", "delete the note") == [("delete_note", {"note": "be kind"})]
+    assert wished("Delete the note about kindness", "undo") == []
+
+
+def test_what_was_too_often_is_made_once_its_hours_or_days_are_said() -> None:
+    assert wished("Remind me twice a day to stretch", "at 9am and 6pm") == [
+        ("create_task", {"title": "stretch", "due_text": "every day at 9am and 6pm"})
+    ]
+    assert wished("Remind me twice a week to call mom", "every Sunday and Wednesday") == [
+        ("create_task", {"title": "call mom", "due_text": "every Sunday and Wednesday"})
+    ]
+
+
+def test_a_reminder_of_it_names_what_it_is() -> None:
+    assert wished(LUNCH, "remind me of it tomorrow at 11") == [
+        ("create_task", {"title": "lunch with Bob", "due_text": "tomorrow at 11"})
+    ]
+    assert wished(LUNCH, "remind me of that an hour before") == []

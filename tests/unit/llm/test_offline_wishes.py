@@ -236,8 +236,8 @@ def test_what_names_no_task_deletes_none(text: str) -> None:
     ("text", "title", "due"),
     [
         ("Erinnere mich morgen um 17 Uhr an den Zahnarzt", "Zahnarzt", "morgen um 17 Uhr"),
-        ("Erinnere mich morgen um 17 Uhr daran, John anzurufen", "John anzurufen", "morgen um 17 Uhr"),
-        ("Bitte erinnere mich daran, morgen um 9 Uhr Milch zu kaufen.", "Milch zu kaufen", "morgen um 9 Uhr"),
+        ("Erinnere mich morgen um 17 Uhr daran, John anzurufen", "John anrufen", "morgen um 17 Uhr"),
+        ("Bitte erinnere mich daran, morgen um 9 Uhr Milch zu kaufen.", "Milch kaufen", "morgen um 9 Uhr"),
         ("Erinnere mich an den Müll am Freitag", "Müll", "am Freitag"),
         ("Kannst du mich morgen an die Milch erinnern?", "Milch", "morgen"),
         ("Erinnere mich an die Steuer", "Steuer", None),
@@ -272,7 +272,7 @@ async def test_tasks_are_shown_to_who_asks_for_tasks_and_entries_by_their_names(
         "# Now\nWednesday 2025-11-19 10:00 (UTC)\n\n# Tasks\n- milk\n\n# Agenda of 2025-11-19 to 2025-12-18\n"
         "- Wednesday 2025-11-19 09:00–09:30 Stand-up\n- Friday 2025-11-21 09:30–10:30 Dentist\n- Due that day: milk"
     )
-    assert "Open tasks:\n- milk (offline" in await said("What are my tasks?", agenda)
+    assert "You have 1 open task:\n- milk (offline" in await said("What are my tasks?", agenda)
     assert "Dentist" in await said("When is my next meeting?", agenda)
     assert "Stand-up" not in await said("When is my next meeting?", agenda)
     assert "Stand-up" not in await said("When is my dentist appointment?", agenda)

@@ -1,0 +1,74 @@
+"""What the offline model makes of a German sentence about the calendar. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from workers.llm.offline_days import created, event_named
+from workers.llm.offline_words import Rule, Said, first_made, rule
+from workers.understanding.german_words import german
+
+_EVENT = german(
+    r"(?:\w*termine?|\w*treffen|\w*besprechung|\w*meeting|verabredung|\w*interview|mittagessen|abendessen"
+    r"|frühstück|brunch|kaffee|\w*feier|\w*party|konzert|telefonat)"
+)
+_CALENDAR = german(r"(?:(?:de[nm]|meinen?m?) )?(?:kalender|terminkalender)")
+_ARTICLE = r"(?:(?:de[nrm]|die|das|einen?|eine[mr]?|meine[nrm]?|mein) )?"
+_HAS_HOUR = re.compile(r"\d|mittag", re.IGNORECASE)
+_STORY = german(r"(?!.*\b(?:war|waren|hatte|hatten|gestern|was|warum|wie|notizen)\b)")
+_AWAY = german(r"(?:im urlaub|in urlaub|verreist|auf dienstreise|krankgeschrieben)")
+
+
+def german_event(sentence: str) -> Said | None:
+    """The calendar's tool that a sentence asks for, with its arguments."""
+    return first_made(_RULES, sentence)
+
+
+def _ordered(match: re.Match[str]) -> Said | None:
+    return created(match["what"], is_sure=True)
+
+
+def _likely(match: re.Match[str]) -> Said | None:
+    return created(match["what"], is_sure=False)
+
+
+def _told(match: re.Match[str]) -> Said | None:
+    """What is told of as an event, with its hour, is to be kept."""
+    wish = created(match["what"], is_sure=False)
+    return wish if wish is not None and _HAS_HOUR.search(wish[1].get("start_text", "")) else None
+
+
+def _away(match: re.Match[str]) -> Said | None:
+    return created(f"Urlaub {match['when']}", is_sure=False)
+
+
+def _cancelled(match: re.Match[str]) -> Said | None:
+    return event_named("delete_event", match["what"])
+
+
+_WHAT = r"(?P<what>\S.*?)"
+_RULES: tuple[Rule[Said], ...] = (
+    rule(
+        german(rf"(?:trage?|schreibe?|setze?|packe?|nimm|füge?)(?: mir)?(?: bitte)? {_WHAT} (?:in|zu|zum) {_CALENDAR}")
+        + r"(?: ein| auf| hinzu)?",
+        _ordered,
+    ),
+    rule(rf"(?:ein )?(?:neuer )?termin ?[:–-] ?{_WHAT}", _ordered),
+    rule(
+        rf"(?:erstelle?|mache?|lege?|plane?|vereinbare?|neue[rns]?)(?: mir)?(?: bitte)? {_ARTICLE}"
+        rf"(?P<what>(?:\S+ )?{_EVENT}\b.*?)(?: an| ein| aus)?",
+        _likely,
+    ),
+    rule(
+        rf"{_STORY}(?:ich habe?|wir haben) (?P<what>(?:.{{1,60}} )?(?:{_ARTICLE})(?:\S+ )?{_EVENT}\b.*)",
+        _told,
+    ),
+    rule(rf"{_STORY}(?P<what>(?:.{{1,40}} )?{_EVENT} (?:mit|bei|beim|von|zum) .*)", _told),
+    rule(rf"ich bin (?P<when>.{{3,60}}) {_AWAY}", _away),
+    rule(rf"sage? {_ARTICLE}{_WHAT} ab", _cancelled),
+    rule(
+        german(rf"(?:lösche?|streiche?|entferne?|storniere?) (?P<what>{_ARTICLE}(?:\S+ )?{_EVENT}\b.*?)")
+        + rf"(?: aus {_CALENDAR})?",
+        _cancelled,
+    ),
+)
