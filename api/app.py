@@ -59,7 +59,7 @@ from infra.ids import new_id
 from infra.login_codes import redeem_login_code
 from infra.nats.bus import NatsBus
 from infra.presence import PostgresPresence
-from infra.schema import current_revision, head_revision
+from infra.schema import head_revision, revision_of
 from infra.settings import Settings
 from infra.speech import make_speech_to_text
 from infra.work import PostgresSegments
@@ -154,7 +154,7 @@ async def open_api(settings: Settings, *parts: health.Part, ears: SpeechToText |
             views=views,
             tickets=tickets,
             voice=voice_desk(settings, ears, side.clock),
-            redeem_login=lambda code: _redeem(side, code),
+            redeem_login=lambda code: redeem_login_code(side.queries, code),
         )
         registry = _registry(side, bus, views, presence, generation)
         side.feed.add(registry)
@@ -165,6 +165,7 @@ async def open_api(settings: Settings, *parts: health.Part, ears: SpeechToText |
         app = _application(services, registry, _health(side, bus, parts))
         http = await stack.enter_async_context(httpx.AsyncClient())
         authenticator = authenticator_from_settings(settings, side.clock, http)
+        stack.push_async_callback(authenticator.aclose)
         edge = Edge(
             app,
             authenticator,
@@ -235,8 +236,9 @@ def _health(side: WriteSide, bus: NatsBus, parts: Sequence[health.Part]) -> heal
         return None
 
     async def migrations() -> str | None:
-        found = await asyncio.to_thread(current_revision, side.settings.database_url)
-        return None if found == head_revision() else "behind: run `microcos migrate`"
+        found = await revision_of(side.queries)
+        # A newer schema is no fault of this process: the code that it is for is on its way.
+        return None if found is not None and found >= head_revision() else "behind: run `microcos migrate`"
 
     async def keys() -> str | None:
         await side.keyring.verify()
@@ -254,11 +256,6 @@ def _health(side: WriteSide, bus: NatsBus, parts: Sequence[health.Part]) -> heal
             *parts,
         ]
     )
-
-
-async def _redeem(side: WriteSide, code: str) -> str | None:
-    async with side.pool.connection() as connection:
-        return await redeem_login_code(connection, code)
 
 
 async def _cancelled(task: asyncio.Task[Any]) -> None:

@@ -120,7 +120,7 @@ async def import_file(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Import an .ics file: the same events again change nothing. What can't be taken is listed with its reason."""
     services, call, user = await caller(request)
     call.body = await request.body()  # what the request is told apart by, as there is no JSON
-    brain = await services.handler.states.load(user.user_id)
+    brain = await services.handler.states.refresh(user.user_id)
     taken = await asyncio.to_thread(_read, call.body, brain.timezone, user.keys)
     command = ImportCalendar(entries=taken.entries, cancelled=taken.cancelled)
     return await run(services, user, call, command, _import_answer(taken))
@@ -181,7 +181,7 @@ async def _window(services: Services, user: User, query: Mapping[str, str]) -> W
     if "timezone" in query:
         zone = check_timezone(query["timezone"])
     else:
-        zone = (await services.handler.states.load(user.user_id)).timezone
+        zone = (await services.handler.states.refresh(user.user_id)).timezone
     if "from" in query:
         begins = read_time("from", query["from"], zone)
     else:

@@ -37,7 +37,7 @@ async def export_user(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Everything about the user as a zip archive, sent while it is made; its README says what is in it."""
     services, call, user = await caller(request)
     await show_all(services.views, VIEWS, user, call)
-    version = await services.version_of(user.user_id)
+    version = await services.log.head(user.user_id)
     return ArchiveAnswer(services, user, version)
 
 

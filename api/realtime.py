@@ -168,10 +168,11 @@ class _Conversation:
         sender = asyncio.create_task(self._send_until_the_end(cursor, send))
         try:
             code = await self._read_commands(receive)
-            self._client.end("left")
+            self._client.end("left" if code is None else "refused")
             await sender
-            if code is not None and self._client.channel.ended == "left":
-                await send({"type": "websocket.close", "code": code})
+            if code is not None and self._client.channel.ended == "refused":
+                with suppress(OSError):  # it did not read, and was cut
+                    await send({"type": "websocket.close", "code": code})
         finally:
             sender.cancel()
             await self._voice.aclose()

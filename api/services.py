@@ -49,15 +49,14 @@ class Services:
     redeem_login: Callable[[str], Awaitable[str | None]]
     exporting: set[str] = field(default_factory=set)
 
-    async def version_of(self, user_id: str) -> int:
-        """The user's stream version, as far as this process knows of it. Raises `Unavailable`."""
+    async def version_for(self, principal: Principal) -> int:
+        """The caller's stream version as far as this process knows of it, for refusals; 0 while nobody knows them.
+        Raises `Unavailable`."""
+        user_id = await self.keyring.find_user(principal.issuer, principal.sub)
+        if user_id is None:
+            return 0
         brain = self.handler.states.cached(user_id)
         return await self.log.head(user_id) if brain is None else brain.version
-
-    async def version_for(self, principal: Principal) -> int:
-        """As `version_of`, for whoever calls; 0 while nobody knows them. Raises `Unavailable`."""
-        user_id = await self.keyring.find_user(principal.issuer, principal.sub)
-        return 0 if user_id is None else await self.version_of(user_id)
 
 
 @dataclass(frozen=True, slots=True)

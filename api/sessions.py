@@ -88,6 +88,6 @@ async def issue_ticket(request: Request[Any, Any, Any]) -> Response[bytes]:
     services, call, user = await caller(request)
     check_body_user(call.read(EmptyBody), user)
     ticket = await services.tickets.issue(call.user(), user.user_id)
-    version = await services.version_of(user.user_id)
+    version = await services.log.head(user.user_id)
     shape = {"ticket": ticket, "expiresIn": services.settings.ticket_seconds, "version": version}
     return json_response(msgspec.json.encode(shape), 201, version)

@@ -32,7 +32,7 @@ async def list_suggestions(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The trips that are not over, with the flights that were found when somebody asked for them in a chat."""
 
     async def fetch(views: Views, user: User) -> Fetched:
-        brain = await views.side.states.load(user.user_id)
+        brain = await views.side.states.refresh(user.user_id)
         now = local_moment(views.side.clock.user_now_ms(), brain.timezone)
         return await fetch_trips(views.reader, user.user_id, today=now.date().isoformat())
 

@@ -26,7 +26,7 @@ async def get_usage(request: Request[Any, Any, Any]) -> Response[bytes]:
     async def fetch(views: Views, user: User) -> Fetched:
         settings, now_ms = views.side.settings, views.side.clock.now_ms()
         fetched = await fetch_usage(views.reader, user.user_id, at_ms=now_ms)
-        brain = await views.side.states.load(user.user_id)
+        brain = await views.side.states.refresh(user.user_id)
         reserved = sum(brain.replies[reply_id].reserved_tokens for reply_id in brain.queue)
         tokens = {**fetched.body["tokens"], "reserved": reserved, "limit": settings.limit_tokens_per_day}
         searches = {**fetched.body["searches"], "limit": settings.limit_flight_searches_per_day}

@@ -50,8 +50,8 @@ async def _run(settings: Settings, port: int) -> bool:
             try:
                 async with open_api(settings, Part("model", model.check)) as opened:
                     return await _serve(opened, settings, port)
-            except Unavailable:
-                logger.warning("api.store_away")
+            except Unavailable as error:
+                logger.warning("api.store_away", code=error.code)
                 await asyncio.sleep(STORE_AWAY_SECONDS)
         return True
     finally:
@@ -85,8 +85,12 @@ class ModelHealth:
     async def check(self) -> str | None:
         if self._clock.monotonic() - self._asked_at >= MODEL_CHECK_SECONDS:
             self._asked_at = self._clock.monotonic()
-            # The line may hold a URL with a key in it, and this is public.
-            self._found = None if await self._model.check() is None else "away"
+            try:
+                # The line may hold a URL with a key in it, and this is public.
+                self._found = None if await self._model.check() is None else "away"
+            except asyncio.CancelledError:
+                self._found = "no answer"  # whoever asked had no more time, and the next ones are told so too
+                raise
         return self._found
 
     async def aclose(self) -> None:

@@ -17,6 +17,7 @@ import click
 import httpx
 
 from cli.token import base_url, checked_user
+from domain.text import clean
 from infra.clock import system_clock
 from infra.dev_tokens import make_token
 from infra.ids import jitter, new_id
@@ -245,14 +246,28 @@ class Answer:
         self._say(fresh)
 
     def _say(self, text: str) -> None:
-        self._out.write(text)
+        # What a calendar, a document or a model brought in must not give orders to the terminal.
+        self._out.write(clean(text).replace("\r", ""))
         self._out.flush()
 
 
 def _card(action: Mapping[str, Any]) -> str:
     """An action in one line: what became of it, what it is, and what it is about where its payload says so."""
     payload = action.get("payload") or {}
-    about = next((str(payload[name]) for name in ("title", "value", "text") if payload.get(name)), "")
+    about = next((_words(payload[name]) for name in ("title", "value", "text") if payload.get(name) is not None), "")
     mark = {"committed": "✓", "proposed": "?"}.get(action["status"], "✗")
     shown = textwrap.shorten(about, CARD_CHARACTERS_MAX, placeholder=" …")
     return f"{mark} {action['kind'].replace('_', ' ')}" + (f": {shown}" if shown else "")
+
+
+def _words(value: Any) -> str:
+    """A value of JSON: as it stands where it is text, a list or an object by its members."""
+    match value:
+        case str():
+            return value
+        case list():
+            return ", ".join(map(_words, value))
+        case dict():
+            return ", ".join(f"{name} {_words(member)}" for name, member in value.items())
+        case _:
+            return json.dumps(value)

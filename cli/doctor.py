@@ -11,6 +11,7 @@ from contextlib import aclosing
 import click
 import psycopg
 
+from cli.write_side import has_master_key
 from infra.clock import system_clock
 from infra.keys.keyring import Keyring, MasterKeyError
 from infra.keys.local import key_path
@@ -104,7 +105,7 @@ async def check_master_key(settings: Settings) -> Check:
     """Whether the database's keys are wrapped by ours. Stores nothing: a wrong key must not become the right one."""
     async with open_pool(settings, "doctor", size=1) as pool:
         queries = Queries(pool)
-        if not await queries.fetch("SELECT 1 FROM master_key"):
+        if not await has_master_key(queries):
             return Check("master key", "ok", "no key is wrapped yet")
         clock = system_clock(settings)
         keyring = Keyring(PostgresKeyStore(queries), settings.master_key_bytes(), monotonic=clock.monotonic)
@@ -143,6 +144,6 @@ def _check_skew(skew_ms: int) -> Check:
 
 def _check_schema(settings: Settings) -> Check:
     found, wanted = current_revision(settings.database_url), head_revision()
-    if found == wanted:
-        return Check("schema", "ok", f"at {wanted}")
+    if found is not None and found >= wanted:
+        return Check("schema", "ok", f"at {found}" if found == wanted else f"at {found}, this code knows {wanted}")
     return Check("schema", "fail", f"at {found or 'nothing'}, this code needs {wanted}: run `microcos migrate`")

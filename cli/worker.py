@@ -222,8 +222,8 @@ async def _verify_keys(side: WriteSide, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await side.keyring.verify()
-        except Unavailable:
-            logger.warning("worker.store_away")
+        except Unavailable as error:
+            logger.warning("worker.store_away", code=error.code)
             await asyncio.sleep(STORE_AWAY_SECONDS)
         else:
             return

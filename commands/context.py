@@ -24,13 +24,15 @@ class Limits:
 class CommandContext:
     """`command_id` is a UUID; the same command sent again has the same one, and so makes the same ids.
 
-    `user_offset_ms` is how far the users' clock is ahead of event times: 0 unless MICROCOS_NOW is set.
+    `user_offset_ms` is how far the users' clock is ahead of event times, `ahead_ms` how far these are ahead of the
+    machine's. Both are 0 unless MICROCOS_NOW is set, or a clock was ahead: event times never go back within a stream.
     """
 
     user_id: str
     command_id: str
     now_ms: int
     user_offset_ms: int = 0
+    ahead_ms: int = 0
     origin: Origin = "user"
     limits: Limits = field(default_factory=Limits)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
 
 from commands.context import CommandContext, Limits, event_id
 from commands.decide import Command, decide
+from commands.mailboxes import Mailboxes
 from commands.replies import StartReply
 from commands.states import States
 from domain.brain import Brain
@@ -94,12 +95,6 @@ def no_answer(outcome: Outcome) -> Answer:
     return Answer(body={})
 
 
-@dataclass(slots=True)
-class _Mailbox:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    users: int = 0
-
-
 class CommandHandler:
     def __init__(
         self,
@@ -122,7 +117,7 @@ class CommandHandler:
         self._limits = limits
         self._same_key_wait_seconds = same_key_wait_seconds
         self._wake = wake
-        self._mailboxes: dict[str, _Mailbox] = {}
+        self._mailboxes = Mailboxes()
         self._in_flight: dict[tuple[str, str], asyncio.Event] = {}
         self._snapshots: set[asyncio.Task[None]] = set()
         self._snapshotting: set[str] = set()
@@ -141,21 +136,13 @@ class CommandHandler:
         """
         keys = await self._keyring.load(user_id)
         command_id = self._new_id() if request.key is None else _command_id(request.key, keys)
-        # Written out, as two context managers made of generators would cost as much as the decision.
         flight = (user_id, command_id)
         await self._until_not_running(flight)
         done = self._in_flight[flight] = asyncio.Event()
-        mailbox = self._mailboxes.get(user_id)
-        if mailbox is None:
-            mailbox = self._mailboxes[user_id] = _Mailbox()
-        mailbox.users += 1
         try:
-            async with mailbox.lock:
+            async with self._mailboxes.turn(user_id):
                 return await self._decide_until_committed(user_id, command, request, answer, command_id)
         finally:
-            mailbox.users -= 1
-            if not mailbox.users:
-                del self._mailboxes[user_id]
             del self._in_flight[flight]
             done.set()
 
@@ -190,12 +177,14 @@ class CommandHandler:
     ) -> Handled:
         brain = await self._states.load(user_id)
         for _ in range(CONFLICTS_MAX):
-            now_ms = self._clock.now_ms()
+            clock_ms = self._clock.now_ms()
+            at_ms = max(clock_ms, brain.last_at_ms)
             context = CommandContext(
                 user_id=user_id,
                 command_id=command_id,
-                now_ms=max(now_ms, brain.last_at_ms),
-                user_offset_ms=self._clock.user_now_ms() - now_ms,
+                now_ms=at_ms,
+                user_offset_ms=self._clock.user_now_ms() - at_ms,
+                ahead_ms=at_ms - clock_ms,
                 origin=request.origin,
                 limits=self._limits,
             )
@@ -245,7 +234,9 @@ class CommandHandler:
                         self._keyring.bury_user(user_id)
                         self._states.drop(user_id)
                     raise _refused(verdict)
-        raise Unavailable("Too many writers at once for this user. Send it again.", retry_after_seconds=1)
+        raise Unavailable(
+            "Too many writers at once for this user. Send it again.", code="contended", retry_after_seconds=1
+        )
 
     async def _keys_for(self, user_id: str, events: list[BrainEvent]) -> UserKeys:
         """The user's keys, with those that the events bring in created and read back before their first use."""

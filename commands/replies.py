@@ -20,7 +20,9 @@ from domain.events import (
 )
 from domain.values import Manifest, ModelUsage, Provenance
 
-REPLY_CHARACTERS_MAX = 200_000  # what a model may write in one reply; the worker cuts it before
+# What a model may write in one reply; the worker cuts it before. Its event fits into a message of NATS, however the
+# text is escaped: one that does not would keep all after it from other services.
+REPLY_CHARACTERS_MAX = 120_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

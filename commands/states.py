@@ -4,7 +4,7 @@ proves it fresh (see `handle.py`).
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 
 import msgspec
@@ -25,7 +25,8 @@ _decode = msgspec.json.Decoder(Brain).decode
 
 
 class States:
-    """A bounded cache. It is a feed `Listener`: facts of cached users are folded in as they come."""
+    """A bounded cache. It is a feed `Listener`: facts of cached users are folded in as they come; what comes while a
+    state is being read is read too: left out, it would be missing until the user's next event."""
 
     def __init__(
         self, log: EventLog, keyring: Keyring, *, users_max: int = 10_000, snapshot_events: int = limits.SNAPSHOT_EVENTS
@@ -36,6 +37,8 @@ class States:
         self._snapshot_events = snapshot_events
         self._brains: OrderedDict[str, Brain] = OrderedDict()
         self._snapshot_versions: dict[str, int] = {}
+        self._loading: Counter[str] = Counter()  # reads under way, by user
+        self._heard: dict[str, int] = {}  # the newest version that came by the feed during these
 
     def cached(self, user_id: str) -> Brain | None:
         brain = self._brains.get(user_id)
@@ -44,20 +47,32 @@ class States:
         return brain
 
     async def load(self, user_id: str) -> Brain:
-        """The state as of now: from the cache, or a snapshot and the events after it."""
+        """From the cache, or a snapshot and the events after it. For decisions, which an append judges: it may be a
+        moment behind other processes, so who answers from a state by itself asks `refresh`."""
         brain = self.cached(user_id)
         return brain if brain is not None else await self.refresh(user_id)
 
     async def refresh(self, user_id: str) -> Brain:
         """The state folded up to the stream's head, whatever the cache held."""
+        self._loading[user_id] += 1
+        try:
+            brain = await self._read(user_id)
+            self.put(user_id, brain)
+        finally:
+            self._loading[user_id] -= 1
+            if not self._loading[user_id]:
+                del self._loading[user_id]
+                self._heard.pop(user_id, None)
+        return brain
+
+    async def _read(self, user_id: str) -> Brain:
         brain = self._brains.get(user_id) or await self._from_snapshot(user_id)
         is_behind = True
-        while is_behind:
+        while is_behind or self._heard.get(user_id, 0) > brain.version:
             rows = await self._log.read_stream(user_id, after=brain.version, limit=PAGE_EVENTS)
             for fact in await self._keyring.open_events(user_id, rows) if rows else []:
                 brain = evolve(brain, fact)
             is_behind = len(rows) == PAGE_EVENTS  # a page that is not full ends at the head, as it was then
-        self.put(user_id, brain)
         return brain
 
     def put(self, user_id: str, brain: Brain) -> None:
@@ -76,9 +91,11 @@ class States:
     # --- feed -------------------------------------------------------------------------------------------------
 
     def wants(self, user_id: str) -> bool:
-        return user_id in self._brains
+        return user_id in self._brains or user_id in self._loading
 
     def receive(self, user_id: str, facts: Sequence[Fact]) -> None:
+        if user_id in self._loading:
+            self._heard[user_id] = max(self._heard.get(user_id, 0), facts[-1].version)
         brain = self._brains.get(user_id)
         if brain is None:
             return
@@ -107,7 +124,8 @@ class States:
         snapshot = await self._log.load_snapshot(user_id, SNAPSHOT_NAME)
         if snapshot is None:
             return EMPTY_BRAIN
-        keys = await self._keyring.load(user_id)
+        # Not from the cache: nothing else shows us keys that came with events which the snapshot stands for.
+        keys = await self._keyring.reload(user_id)
         opened = codec.open_entry(snapshot.state, _associated(user_id, snapshot.version), keys.user_key_id, keys)
         if opened is REDACTED:
             return EMPTY_BRAIN

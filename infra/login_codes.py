@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import timedelta
-from typing import Any
 
 import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from psycopg import AsyncConnection
 
 from infra.codec import NONCE_BYTES
 from infra.ids import random_bytes, random_token
 from infra.postgres import conninfo
+from infra.queries import Queries
 from infra.settings import Settings
 
 LIFETIME = timedelta(minutes=10)
+# Sent again after a lost answer it finds the code used: nobody is let in twice, and the person asks for another link.
+REDEEM = """UPDATE login_codes SET used_at = now()
+WHERE code_hash = %s AND used_at IS NULL AND expires_at > now() RETURNING sealed_sub"""
 
 
 def issue_login_code(settings: Settings, user_sub: str) -> str:
@@ -35,15 +37,12 @@ def issue_login_code(settings: Settings, user_sub: str) -> str:
     return code
 
 
-async def redeem_login_code(connection: AsyncConnection[Any], code: str) -> str | None:
-    """The user that the code was made for, or None when it is unknown, used or too old. Uses it up."""
-    cursor = await connection.execute(
-        "UPDATE login_codes SET used_at = now() WHERE code_hash = %s AND used_at IS NULL AND expires_at > now()"
-        " RETURNING sealed_sub",
-        (_hash(code),),
-    )
-    row = await cursor.fetchone()
-    return None if row is None else _open(code, bytes(row[0]))
+async def redeem_login_code(queries: Queries, code: str) -> str | None:
+    """The user that the code was made for, or None when it is unknown, used or too old. Uses it up.
+
+    Raises `Unavailable`."""
+    rows = await queries.fetch(REDEEM, (_hash(code),))
+    return _open(code, bytes(rows[0][0])) if rows else None
 
 
 def _hash(code: str) -> bytes:

@@ -164,10 +164,6 @@ class MemoryEventLog:
     async def last_position(self) -> int:
         return len(self._database.log)
 
-    async def position_of(self, user_id: str, version: int) -> int | None:
-        stream = self._database.streams.get(user_id, [])
-        return stream[version - 1].position if 0 < version <= len(stream) else None
-
     async def load_snapshot(self, user_id: str, name: str) -> Snapshot | None:
         snapshot = self._database.snapshots.get(user_id)
         return snapshot if snapshot is not None and snapshot.name == name else None

@@ -22,6 +22,8 @@ from infra.pipelines import FlushingAsyncConnection
 from infra.settings import Settings, SettingsError
 
 SERVER_VERSION_MIN = 150_000
+# A machine that is gone says nothing, and the system's own patience is two hours. Whoever waits hears after some 20 s.
+KEEP_ALIVE = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class Pool(AsyncConnectionPool[AsyncConnection[Any]]):
 
 
 def conninfo(settings: Settings, application_name: str, *, statement_timeout_seconds: float | None = None) -> str:
-    """Connection string with our timeouts. 0 lifts the statement timeout, for migrations and rebuilds."""
+    """Connection string with our timeouts; what the URL says of keeping alive stands. 0 lifts the statement timeout,
+    for migrations and rebuilds."""
     if not settings.database_url:
         raise SettingsError("MICROCOS_DATABASE_URL is not set and no `microcos dev` runs on this data dir.")
     statement = settings.database_statement_timeout_seconds
@@ -67,10 +70,11 @@ def conninfo(settings: Settings, application_name: str, *, statement_timeout_sec
         "idle_in_transaction_session_timeout": settings.database_idle_timeout_seconds,
     }
     own = " ".join(f"-c {name}={round(seconds * 1000)}" for name, seconds in timeouts.items())
-    given = conninfo_to_dict(settings.database_url).get("options") or ""
+    given = conninfo_to_dict(settings.database_url)
     return make_conninfo(
         settings.database_url,
-        options=f"{given} {own}".strip(),
+        options=f"{given.get('options') or ''} {own}".strip(),
+        **{name: value for name, value in KEEP_ALIVE.items() if name not in given},
         application_name=f"microcos-{application_name}",
         connect_timeout=settings.database_connect_timeout_seconds,
     )

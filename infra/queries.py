@@ -25,6 +25,7 @@ Parameters = Sequence[object] | Mapping[str, object]
 
 DEADLINE_SECONDS = 1.8  # every answer about an absent store is out within 2 s
 RETRY_AFTER_SECONDS = 1.0
+IS_MIGRATED = "SELECT to_regclass('alembic_version') IS NOT NULL"
 
 # What the server, the network or the pool may do to a good statement. The rest is our own mistake and is not caught.
 STORE_FAILURES = (
@@ -53,6 +54,13 @@ def shut(connection: AsyncConnection[Any]) -> None:
 
 def _twin(descriptor: int) -> socket.socket:
     return socket.fromfd(descriptor, socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+@contextmanager
+def shut_after(connection: AsyncConnection[Any], seconds: float) -> Iterator[None]:
+    """Whoever still waits on it then gets `OperationalError`: a server or a network that fell silent ends no wait."""
+    with _until(connection, asyncio.get_running_loop().time() + seconds):
+        yield
 
 
 @contextmanager
@@ -85,6 +93,12 @@ class Queries:
                         cursor = connection.cursor(binary=True)
                         await cursor.execute(statement, parameters)
                         return await cursor.fetchall() if cursor.description else []
+            except psycopg.errors.UndefinedTable as error:
+                # Whoever is started before the database is migrated waits for that, as for a store that is away.
+                if await self.fetch(IS_MIGRATED) == [(True,)]:
+                    raise
+                detail = "The database is not migrated: run `microcos migrate`."
+                raise Unavailable(detail, code="not_migrated", retry_after_seconds=RETRY_AFTER_SECONDS) from error
             except STORE_FAILURES as error:
                 broken = connection is not None and connection.broken
                 if not broken or loop.time() >= deadline:

@@ -22,12 +22,13 @@ from infra.ids import jitter
 from infra.leadership import Candidate
 from infra.leases import LeadershipLost, PostgresLeaders
 from infra.postgres import connect, limit_transactions
-from infra.queries import STORE_FAILURES, Queries
+from infra.queries import STORE_FAILURES, Queries, shut_after
 from infra.settings import Settings
 from infra.telemetry import counter, gauge, get_logger, hashed, histogram
 from infra.together import until_one_ends
 from projections.builds import ADVANCE, LIVE, SESSION, Build, StaleBuild, applied, names_of, whole_commands
 from projections.peek import see
+from projections.sql import Statement
 from projections.view import Seen
 from projections.views import VIEWS
 
@@ -35,6 +36,7 @@ logger = get_logger("projections.projector")
 
 ROLE = "projections"
 RETRY_SECONDS = 0.3
+COMMIT_SECONDS_MAX = 120.0
 STATEMENT_SECONDS_MAX = 60.0  # what takes long here, such as the end of a huge conversation, must get through once
 
 EVENTS = counter("microcos_projections_events_total", "Events that this process brought into the live views.")
@@ -117,8 +119,9 @@ class Projector:
         connection = await connect(self._settings, "projections", statement_timeout_seconds=seconds)
         async with connection:
             binary_arrays.accept(connection)
-            await connection.execute(SESSION)
-            await limit_transactions(connection, 2 * STATEMENT_SECONDS_MAX)
+            with shut_after(connection, COMMIT_SECONDS_MAX):
+                await connection.execute(SESSION)
+                await limit_transactions(connection, COMMIT_SECONDS_MAX)
             builds = await self._catch_up(connection, builds)
             left: list[StoredEvent] = []
             async with aclosing(self._log.tail(after=builds[0].position)) as pages:
@@ -155,9 +158,21 @@ class Projector:
         self, connection: AsyncConnection[Any], builds: Sequence[Build], events: Sequence[Seen], to: int
     ) -> list[Build]:
         """All changes of a page, and the position read, as one; the builds as they are then."""
-        after = builds[0].position
         statements = [statement for build in builds for statement in applied(build, events)]
         await failpoints.reach("projections.commit.before")
+        with shut_after(connection, COMMIT_SECONDS_MAX):
+            await self._apply(connection, statements, builds, to)
+        await failpoints.reach("projections.commit.after")
+        if events:
+            EVENTS.inc(len(events))
+            POSITION.set(to)
+            LAG.observe(max(0.0, (self._clock.now_ms() - events[-1].at_ms) / 1000))
+        return [Build(build.view, build.build, build.version, to) for build in builds]
+
+    async def _apply(
+        self, connection: AsyncConnection[Any], statements: Sequence[Statement], builds: Sequence[Build], to: int
+    ) -> None:
+        after = builds[0].position
         async with connection.pipeline() as pipeline, connection.transaction():
             # Holding the tracking rows keeps the builds from being replaced and dropped under us.
             advanced = await connection.execute(ADVANCE, (to, names_of(builds), after))
@@ -168,12 +183,6 @@ class Projector:
                 await connection.execute(statement, parameters)
             await self._leaders.still_leads(connection, ROLE, self._epoch, pipeline)
             await failpoints.reach("projections.commit.within")
-        await failpoints.reach("projections.commit.after")
-        if events:
-            EVENTS.inc(len(events))
-            POSITION.set(to)
-            LAG.observe(max(0.0, (self._clock.now_ms() - events[-1].at_ms) / 1000))
-        return [Build(build.view, build.build, build.version, to) for build in builds]
 
 
 def _see(page: Sequence[StoredEvent]) -> list[Seen]:

@@ -1,6 +1,6 @@
 """What all queries of views share: who reads, the place in the stream that an answer shows, and cursors.
 
-Each query is one statement (search: one transaction), so that rows, version and ETag come from one snapshot: even while
+Each query is one statement (search: one transaction), so that rows and version come from one snapshot: even while
 a rebuilt view takes the place of the live one.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,11 +44,14 @@ class Reader:
         stored = [StoredEvent(0, user_id, version, name, bytes(state)) for version, name, state in rows]
         return await self.keyring.open_events(user_id, stored) if stored else []
 
-    async def bury_deleted(self, user_id: str) -> None:
+    async def bury_deleted(self, user_id: str) -> list[Fact]:
         """From here on nothing opens what the stream deletes, whether or not this process has heard of it: for those
-        who read the log itself, where all that was deleted still lies. Reads the stream's names."""
+        who read the log itself, where all that was deleted still lies. Gives the deletions, oldest first; reads the
+        stream's names."""
         rows = await self.queries.fetch(DELETIONS_OF, {"user": user_id, "names": list(DELETIONS)})
-        DeletedKeys(self.keyring).receive(user_id, await self.open_rows(user_id, rows))
+        deletions = await self.open_rows(user_id, rows)
+        DeletedKeys(self.keyring).receive(user_id, deletions)
+        return deletions
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,6 @@ class Mark:
     view: str
     source: str
     version: int
-
-    def etag(self, *parameters: object) -> str:
-        """Strong: the same for the same bytes, given the query's parameters."""
-        text = msgspec.json.encode([self.view, self.source, self.version, [str(value) for value in parameters]])
-        return f'"{hashlib.sha256(text).hexdigest()[:32]}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ class Fetched:
 
 
 async def fetch_mark(reader: Reader, view: str, user_id: str) -> Mark:
-    """What an answer would be marked with now: enough to say 304."""
+    """What an answer would be marked with now."""
     rows = await reader.queries.fetch(ONLY_MARK, {"view": view, "user": user_id})
     return mark_of(view, rows[0] if rows else None)
 

@@ -59,6 +59,8 @@ async def fetch_matches(
     place = _place_of(cursor)
     found: list[Json] = []
     rows_left, bytes_left = ROWS_SCANNED_MAX, BYTES_SCANNED_MAX
+    # Before a connection is held: where all are held by searches, none is left to read the keys that they lack.
+    await reader.keyring.reload(user_id)
     async with reader.queries.transaction() as connection:
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         mark = await _mark(connection, user_id)

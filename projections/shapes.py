@@ -63,6 +63,15 @@ def message_shape(message: Shown, actions: list[Shown]) -> dict[str, Json]:
     return {**shape, "actions": [action_shape(action) for action in actions], "version": message.version}
 
 
+def conversation_ref_of(message: Shown) -> str:
+    """The keyed hash of its conversation's id."""
+    event = message.fact.event
+    if isinstance(event, MessageReceived):
+        return event.conversation_ref
+    assert isinstance(event, REPLY_EVENTS)
+    return event.reply.conversation_ref
+
+
 def action_shape(action: Shown) -> dict[str, Json]:
     event = action.fact.event
     assert isinstance(event, ActionCreated | ActionResolved)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from domain.errors import Invalid, NotFound
-from domain.events import Fact, PreferenceSet
+from domain.events import ConversationDeleted, Fact, NoteDeleted, PreferenceSet
 from domain.ports import EventLog, StoredEvent
 from domain.shapes import session_json
 from domain.values import REDACTED, Json
@@ -17,6 +17,7 @@ from projections.fold import MemoryTables
 from projections.reading import Fetched, Mark, Reader, mark_of
 from projections.shapes import (
     Shown,
+    conversation_ref_of,
     conversation_shape,
     memory_shape,
     message_shape,
@@ -165,11 +166,12 @@ async def fetch_changes(reader: Reader, user_id: str, *, since: int, limit: int 
 
 
 async def fetch_state_at(reader: Reader, log: EventLog, user_id: str, version: int, *, limit: int = 50) -> Fetched:
-    """The state as it was at `version`; what was deleted since is null and `redacted`. Costs a read of the stream.
+    """The state as it was at `version`; what was deleted since has its ids, and else is null and `redacted`. Costs a
+    read of the stream.
 
     Raises `Invalid` for a version that the stream has not reached.
     """
-    await reader.bury_deleted(user_id)
+    deletions = await reader.bury_deleted(user_id)
     tables, at_ms, after = MemoryTables(STATE), None, 0
     while after < version:
         page = await log.read_stream(user_id, after=after, until=version)
@@ -179,6 +181,7 @@ async def fetch_state_at(reader: Reader, log: EventLog, user_id: str, version: i
         after, at_ms = page[-1].version, codec.peek(page[-1]).at_ms
     mark = mark_of("state", ("log", version))
     objects = await _open(reader, user_id, _as_shown(tables, limit))
+    objects.names = _names_of(deletions)
     return Fetched(mark, objects.whole(version, at_ms))
 
 
@@ -289,11 +292,24 @@ async def _open(reader: Reader, user_id: str, rows: Iterable[ObjectRow]) -> _Obj
     return _Objects(ordered, {fact.version: fact for fact in facts})
 
 
+def _names_of(deletions: Iterable[Fact]) -> dict[str, str]:
+    """The ids of deleted notes and conversations, which went with their text, by the keyed hashes that stay."""
+    names: dict[str, str] = {}
+    for event in (fact.event for fact in deletions):
+        if isinstance(event, NoteDeleted) and event.content is not REDACTED:
+            names[event.note_ref] = event.content.note_id
+        elif isinstance(event, ConversationDeleted) and event.content is not REDACTED:
+            names[event.conversation_ref] = event.content.conversation_id
+    return names
+
+
 class _Objects:
-    """Rows in order, with the facts that they are rendered from, by version."""
+    """Rows in order, with the facts that they are rendered from, by version. `names`: what is known of ids that can't
+    be opened any more, by their keyed hashes."""
 
     def __init__(self, rows: list[ObjectRow], facts: dict[int, Fact]) -> None:
         self.rows = rows
+        self.names: Mapping[str, str] = {}
         self._facts = facts
         self._actions: dict[str, list[Shown]] = {}
         for row in rows:
@@ -340,13 +356,14 @@ class _Objects:
         shown = self._shown(row)
         match row.kind:
             case "message":
-                return message_shape(shown, self._actions.get(row.id, []))
+                message = message_shape(shown, self._actions.get(row.id, []))
+                return self._named(message, "conversationId", conversation_ref_of(shown))
             case "task":
                 return task_shape(shown)
             case "memory":
                 return memory_shape(shown)
             case "note":
-                return note_shape(shown)
+                return self._named(note_shape(shown), "id", row.id)
             case "plan":
                 return plan_shape(shown)
             case "session":
@@ -358,6 +375,11 @@ class _Objects:
                 return self._preferences([row])
             case _:
                 raise AssertionError(f"nobody shows a {row.kind}")
+
+    def _named(self, shape: dict[str, Json], field: str, ref: str) -> dict[str, Json]:
+        if shape[field] is None:
+            shape[field] = self.names.get(ref)
+        return shape
 
     def _preferences(self, rows: list[ObjectRow]) -> dict[str, Json]:
         values: dict[str, Json] = {}

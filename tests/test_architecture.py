@@ -6,6 +6,7 @@ A failure here says what to do. The rules are in CONTRIBUTING.md and pyproject.t
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -96,6 +97,28 @@ def test_every_product_module_says_what_it_owns() -> None:
         and not ast.get_docstring(ast.parse((ROOT / path).read_text()))
     ]
     assert not silent, f"no module docstring: {silent}"
+
+
+# A file, as prose names it, and what of it. Part of a name (`…_queries.py`) is none.
+NAMED_FILE = re.compile(r"(?<![\w./…-])((?:\w+/)*\w+\.py)\b(?:: (?:\w+\.)?(\w+)`)?")
+
+
+def test_what_prose_names_is_there() -> None:
+    """Whoever moves or renames a file finds here where it is spoken of."""
+    product = {str(path) for path in python_files() if path.parts[0] in (*PRODUCT, "benchmarks")}
+    known = product | {str(path) for path in tracked() if path.suffix == ".py"}
+    told = [path for path in tracked() if path.suffix == ".md"] + [Path(path) for path in sorted(product)]
+    wrong = []
+    for path in told:
+        for name, part in NAMED_FILE.findall((ROOT / path).read_text()):
+            found = [one for one in known if f"/{one}".endswith(f"/{name}")]
+            # In its own folder's docstrings a file goes by its bare name; in docs, behind one that has the folder.
+            if "/" not in name and path.suffix == ".py":
+                found = [one for one in found if Path(one).parent == path.parent or len(Path(one).parts) == 1]
+            definition = re.compile(rf"\b(def|class) {part}\b" if part else "")
+            if not any(definition.search((ROOT / one).read_text()) for one in found):
+                wrong.append(f"{path}: {name} {part}".strip())
+    assert not wrong, f"these are not there, or elsewhere: {wrong}"
 
 
 def test_no_name_says_nothing() -> None:

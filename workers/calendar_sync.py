@@ -76,7 +76,7 @@ class CalendarSync:
         now_ms = self.clock.user_now_ms()
         from_ms, until_ms = now_ms - DAYS_BEFORE * limits.DAY_MS, now_ms + DAYS_AFTER * limits.DAY_MS
         page = await self.reader.events(from_ms, until_ms)
-        brain = await self.handler.states.load(user_id)
+        brain = await self.handler.states.refresh(user_id)
         command = difference(page, brain.timezone, await self.keyring.load(user_id), from_ms, until_ms)
         if is_in_step(command, brain):
             return False

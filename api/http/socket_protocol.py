@@ -1,5 +1,5 @@
-"""uvicorn's WebSocket protocol, with a way for the application to drop a client that does not read, and to refuse one
-without an error in the log."""
+"""uvicorn's WebSocket protocol, with a way for the application to drop a client that does not read, and without errors
+in the log for what clients do wrong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from api.live.client import ABORT_EXTENSION
+
+INVALID_TEXT = 1007
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -24,3 +26,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if not self.close_sent:
             # The application's task was only made by now; it runs later.
             self.scope["extensions"][ABORT_EXTENSION] = self.transport.abort  # type: ignore[assignment]
+
+    def send_receive_event_to_app(self) -> None:
+        """Text that is no UTF-8 ends the socket: uvicorn would do so too, and log an error that is none of ours."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(INVALID_TEXT)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()

@@ -14,7 +14,7 @@ from api.live.frames import Encoded, Reply
 BUFFER_BYTES_MAX = 2_097_152
 BATCH_BYTES_MAX = 65_536
 
-End = Literal["left", "lagged", "closing", "expired", "closed", "broken"]
+End = Literal["left", "refused", "lagged", "closing", "expired", "closed", "broken"]
 
 
 class Channel:

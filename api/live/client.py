@@ -43,7 +43,7 @@ class Client:
             return
         last = None if name is None else Encoded(ending_frame(name, version), retry_ms=retry_ms)
         # While the past is still being sent, what waits here lies beyond a gap; a lagging client gets no half either.
-        self.channel.end(reason, last, discard=self.replaying or reason in ("lagged", "left"))
+        self.channel.end(reason, last, discard=self.replaying or reason in ("lagged", "left", "refused"))
         if reason != "left":
             seconds = LAGGED_CUT_SECONDS if reason == "lagged" else CUT_SECONDS
             self._cutting = asyncio.get_running_loop().call_later(seconds, self.cut)

@@ -101,11 +101,14 @@ class Hub:
     # --- what comes in ------------------------------------------------------------------------------------------
 
     def receive_facts(self, facts: Sequence[Fact]) -> None:
-        """From the feed, or from a read. Only the next version is taken; beyond a gap the log is read."""
+        """From the feed, or from a read. Only the next version is taken; beyond a gap the log is read, and so it is for
+        what one command did to thousands of objects: clients get a page at a time, or none could take them all."""
         if self._timeline is None:
             self._early.extend(facts)
             return
-        for fact in facts:
+        if len(facts) > PAGE_FACTS:
+            self._catching_up.request()
+        for fact in facts[:PAGE_FACTS]:
             if fact.version == self._timeline.version + 1:
                 self._take_fact(self._timeline, fact)
             elif fact.version > self._timeline.version:

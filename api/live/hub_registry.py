@@ -179,7 +179,11 @@ class HubRegistry:
     async def _every(self, seconds: float, call: Callable[[], None]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            call()
+            try:
+                call()
+            except Exception:
+                # Without its timers a process falls silent for everybody, and nobody would hear of it.
+                logger.exception("stream.timer_failed")
 
     def tick(self) -> None:
         """Once a second: reads behind subscriptions, tokens that expire, hubs that nobody needs any more."""

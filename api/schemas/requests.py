@@ -157,8 +157,8 @@ class CompletionAction(BaseModel):
 class CompletionUsage(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    inputTokens: int = Field(default=0, ge=0, le=10_000_000)
-    outputTokens: int = Field(default=0, ge=0, le=10_000_000)
+    inputTokens: int = Field(default=0, ge=0, le=limits.TOKENS_PER_CALL_MAX)
+    outputTokens: int = Field(default=0, ge=0, le=limits.TOKENS_PER_CALL_MAX)
 
 
 class CompletionIn(BaseModel):

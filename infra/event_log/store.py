@@ -46,7 +46,6 @@ SAVE_SNAPSHOT = (
     " VALUES (%(user)s, %(version)s, %(name)s, %(state)s)"
     " ON CONFLICT (originator_id, originator_version) DO UPDATE SET topic = excluded.topic, state = excluded.state"
 )
-POSITION = "SELECT notification_id FROM log0_events WHERE originator_id = %s AND originator_version = %s"
 LAST_POSITION = "SELECT coalesce(max(notification_id), 0) FROM log0_events"
 VERSION_MAX = 2**63 - 1
 
@@ -98,10 +97,6 @@ class PostgresEventLog:
 
     async def last_position(self) -> int:
         return int((await self._queries.fetch(LAST_POSITION))[0][0])
-
-    async def position_of(self, user_id: str, version: int) -> int | None:
-        rows = await self._queries.fetch(POSITION, (user_id, version))
-        return int(rows[0][0]) if rows else None
 
     async def load_snapshot(self, user_id: str, name: str) -> Snapshot | None:
         rows = await self._queries.fetch(SNAPSHOT, (user_id, name))

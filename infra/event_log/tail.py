@@ -120,6 +120,7 @@ class LogTail:
             self._followers.discard(follower)
 
     async def _catch_up(self, follower: _Follower, position: int) -> Page:
+        ahead = self._position > position
         page = await self._patiently(lambda: self._read(position, PAGE_EVENTS_MAX))
         if page:
             return page
@@ -130,7 +131,7 @@ class LogTail:
             follower.attached = True
             self._followers.add(follower)
             self._wake.set()
-        else:
+        elif ahead:
             # The shared reader was sent to a place that this log has not reached, so the two cannot meet yet.
             await asyncio.sleep(self._poll_seconds)
         return page

@@ -91,7 +91,12 @@ class UserKeys:
         self._hasher: hmac.HMAC | None = None
 
     def update(self, rows: Sequence[KeyRow]) -> None:
-        self._rows = {row.key_id: replace(row, wrapped=None) if self._is_buried(row) else row for row in rows}
+        """Rows never leave the store and a destroyed key stays destroyed: of two answers, the one that was asked for
+        first may come last, and takes nothing back."""
+        for row in rows:
+            known = self._rows.get(row.key_id)
+            is_gone = self._is_buried(row) or (known is not None and known.wrapped is None)
+            self._rows[row.key_id] = replace(row, wrapped=None) if is_gone else row
         for row in self._rows.values():
             if row.scope == "user":
                 self.user_key_id = row.key_id
@@ -244,6 +249,7 @@ class Keyring:
         # It is in the cache before the question is asked, so that what is buried meanwhile is buried in the answer.
         keys = cached[0] if cached else UserKeys(user_id, self._unwrap, self._random_bytes)
         self._cache[user_id] = cached or (keys, -inf)
+        self._cache.move_to_end(user_id)
         rows = await self._store.keys_of(user_id)
         self._cache.pop(user_id, None)
         if not rows:

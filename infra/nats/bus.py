@@ -1,10 +1,12 @@
 """`domain.ports.Bus` over NATS: wake-ups for workers, live tokens for clients. Nothing on it is the only copy.
 
-nats_link.py       the one connection of a process, and what it takes to keep it
-nats_streams.py    the streams as data, and bringing a server to have them
-nats_hints.py      the workers' pulling of wake-ups
-nats_publisher.py  the windowed publisher, and the stream of facts for the relay
-memory_bus.py      the same contract in memory
+link.py         the one connection of a process, and what it takes to keep it
+streams.py      the streams as data, and bringing a server to have them
+hints.py        the workers' pulling of wake-ups
+publisher.py    the windowed publisher, and the stream of facts over it
+fact_stream.py  what the relay asks of that stream, and how a fact looks there
+
+The same contract in memory is infra/memory_bus.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """nats-py as we can use it: a client that closes at once, hands messages over at once and waits for no frozen server.
 
-Owns what must be changed inside the library, and nothing else; what the connection is for is in nats_link.py.
+Owns what must be changed inside the library, and nothing else; what the connection is for is in link.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.transport import TcpTransport
 
 CLOSE_SECONDS_MAX = 2.0
-REPEATED = b"live."  # where the server repeats what it has stored: see nats_streams.py
+REPEATED = b"live."  # where the server repeats what it has stored: see streams.py
 
 
 class _AbortingTransport(TcpTransport):

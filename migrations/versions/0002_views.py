@@ -1,7 +1,8 @@
 """The read models: which build of each view is live, and the first, empty build of all of them.
 
 A view's tables are made by projections/sql.py from the view itself, here and at each rebuild: they hold nothing that
-the log does not, and their shape is the code's to change. A later step that brings a new view makes its first build.
+the log does not, and their shape is the code's to change. A later step that brings a new view makes its first build
+where there is none: in a new database this step, which makes all that the code has, has made it.
 """
 
 from __future__ import annotations

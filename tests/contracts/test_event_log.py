@@ -170,14 +170,6 @@ async def test_a_stream_is_read_in_parts(log: EventLog, user: str) -> None:
     assert await log.read_versions(user, []) == []
 
 
-async def test_a_version_has_a_position_and_nobody_elses(log: EventLog, user: str) -> None:
-    await fill(log, user, 2)
-    rows = await log.read_stream(user, after=0)
-    assert [await log.position_of(user, version) for version in (1, 2)] == [row.position for row in rows]
-    assert await log.position_of(user, 3) is None
-    assert await log.position_of(new_user_id(), 1) is None
-
-
 async def test_the_log_is_read_in_position_order_from_anywhere(log: EventLog, user: str) -> None:
     start = await log.last_position()
     others = [new_user_id() for _ in range(5)]

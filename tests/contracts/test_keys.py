@@ -236,6 +236,33 @@ async def test_what_is_buried_while_keys_are_read_stays_buried(
     assert (await keyring.load(user_id)).destroyed(key_id)
 
 
+async def test_keys_that_were_asked_for_first_and_come_last_take_nothing_back(
+    stores: Stores, keyring: Keyring, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_id = await keyring.ensure_user("", "u1")
+    destroyed, made = new_id(), new_id()
+    await keyring.create_key(user_id, destroyed, "note")
+    read, asked, may_come = stores.keys.keys_of, asyncio.Event(), asyncio.Event()
+
+    async def read_and_wait(of: str) -> list[KeyRow]:
+        rows = await read(of)
+        asked.set()
+        await may_come.wait()
+        return rows
+
+    monkeypatch.setattr(stores.keys, "keys_of", read_and_wait)
+    first = asyncio.create_task(keyring.reload(user_id))
+    await asked.wait()
+    monkeypatch.setattr(stores.keys, "keys_of", read)
+    await keyring.destroy([destroyed])
+    await another(stores, clock).create_key(user_id, made, "note")
+    await keyring.reload(user_id)
+    may_come.set()
+    keys = await first
+    assert keys.destroyed(destroyed)
+    assert not keys.destroyed(made)
+
+
 async def test_who_is_erased_while_they_are_looked_up_is_not_remembered(
     stores: Stores, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,8 @@ import pytest
 
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.login_codes import issue_login_code, redeem_login_code
-from infra.postgres import connect
+from infra.postgres import open_pool
+from infra.queries import Queries
 from infra.settings import Settings
 from tests.support.processes import ROOT, Running, processes_with, python, wait_until_gone
 
@@ -255,10 +256,11 @@ def test_a_role_that_never_starts_does_not_stop_the_others(start: Start) -> None
 async def test_a_log_in_code_is_good_once(database_url: str) -> None:
     settings = Settings(database_url=database_url)
     code = issue_login_code(settings, "u1")
-    async with await connect(settings, "test") as connection:
-        assert await redeem_login_code(connection, "guess") is None
-        assert await redeem_login_code(connection, code) == "u1"
-        assert await redeem_login_code(connection, code) is None
+    async with open_pool(settings, "test") as pool:
+        queries = Queries(pool)
+        assert await redeem_login_code(queries, "guess") is None
+        assert await redeem_login_code(queries, code) == "u1"
+        assert await redeem_login_code(queries, code) is None
         late = issue_login_code(settings, "u1")
-        await connection.execute("UPDATE login_codes SET expires_at = now()")
-        assert await redeem_login_code(connection, late) is None
+        await queries.fetch("UPDATE login_codes SET expires_at = now()")
+        assert await redeem_login_code(queries, late) is None

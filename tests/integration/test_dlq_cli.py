@@ -96,3 +96,14 @@ async def test_another_master_key_is_refused_in_one_line(settings: Settings, fai
     assert (code, out) == (1, "")
     assert err.startswith("Error: ")
     assert len(err.splitlines()) == 1
+
+
+async def test_a_database_that_nobody_serves_yet_does_not_take_the_first_key_that_looks_in_for_its_own(
+    settings: Settings,
+) -> None:
+    stranger = replace(settings, master_key=make_master_key())
+    assert run(stranger, "list") == (0, "", "0 failed\n")
+    async with open_write_side(settings, "test") as side:
+        await side.keyring.verify()
+    assert run(stranger, "list")[0] == 1
+    assert run(settings, "list")[0] == 0

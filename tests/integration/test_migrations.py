@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,14 @@ from alembic.script import ScriptDirectory
 from eventsourcing.postgres import PostgresFactory
 from psycopg.conninfo import conninfo_to_dict
 
+from commands.tasks import CreateTask
+from commands.write_side import open_write_side
+from domain.errors import Unavailable
+from domain.values import Task
 from infra import migrate, schema
+from infra.keys.local import make_master_key
+from infra.leases import PostgresLeaders
+from infra.settings import Settings
 from tests.support.databases import PostgresServer
 from tests.support.processes import ROOT
 
@@ -128,3 +136,18 @@ def test_the_newest_step_by_name_is_the_last_one_of_alembic() -> None:
     config = Config()
     config.set_main_option("script_location", str(ROOT / "migrations"))
     assert schema.head_revision() == ScriptDirectory.from_config(config).get_current_head()
+
+
+@pytest.mark.anyio
+async def test_who_was_started_before_the_database_was_migrated_waits_for_that(empty_database_url: str) -> None:
+    settings = Settings(database_url=empty_database_url, master_key=make_master_key())
+    async with open_write_side(settings, "early") as side:
+        leaders = PostgresLeaders(side.queries, "early")
+        for ask in (side.keyring.verify, side.log.last_position, lambda: leaders.acquire("relay", 1.0)):
+            with pytest.raises(Unavailable) as refused:
+                await ask()
+            assert refused.value.code == "not_migrated"
+        await asyncio.to_thread(migrate.upgrade, empty_database_url)
+        await side.keyring.verify()
+        user_id = await side.keyring.ensure_user("", "u1")
+        assert (await side.handler.handle(user_id, CreateTask(task=Task(title="t")))).version == 1

@@ -16,6 +16,7 @@ from projections import projector as projector_module
 from projections.projector import ROLE, Projector
 from projections.rebuild import Rebuild
 from projections.views import VIEWS
+from tests.support.postgres_proxy import postgres_proxy
 from tests.support.views import (
     Silent,
     World,
@@ -33,6 +34,7 @@ from tests.support.views import (
     user,
     write_log,
 )
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -104,6 +106,23 @@ async def test_lost_connections_lose_and_double_nothing(database_url: str) -> No
                 )
         await until_views_reach(world.url, await writing)
         assert_views_equal_a_fold(world.url, [event for part in parts for event in part])
+
+
+async def test_a_connection_that_fell_silent_is_given_up(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector_module, "COMMIT_SECONDS_MAX", 3.0)
+    async with open_world(database_url) as world, postgres_proxy(database_url) as proxy:
+        events = shuffled(some_histories(3, 40))
+        half = len(events) // 2
+        # Only what it writes goes through the network: it reads and leads on other connections.
+        async with projecting(replace(world, settings=replace(world.settings, database_url=proxy.url))):
+            await until_views_reach(world.url, write_log(world.url, events[:half]))
+            connections = proxy.connections
+            proxy.swallow("up", "down")
+            position = write_log(world.url, events[half:])
+            await until(lambda: proxy.connections > connections)
+            proxy.swallow()
+            await until_views_reach(world.url, position)
+        assert_views_equal_a_fold(world.url, events)
 
 
 async def test_one_leads_and_another_takes_over_when_it_ends(database_url: str) -> None:

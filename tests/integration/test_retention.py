@@ -76,16 +76,14 @@ async def test_spent_and_late_tickets_and_log_in_codes_go_and_good_ones_stay(set
         assert await tickets.redeem(spent) == principal
         await StreamTickets(side.queries, side.keyring, seconds=-1).issue(principal, user_id)
         used, late, fresh = [issue_login_code(settings, "u1") for _ in range(3)]
-        async with side.pool.connection() as connection:
-            assert await redeem_login_code(connection, used) == "u1"
-            late_hash = hashlib.sha256(late.encode()).digest()
-            await connection.execute("UPDATE login_codes SET expires_at = now() WHERE code_hash = %s", (late_hash,))
+        assert await redeem_login_code(side.queries, used) == "u1"
+        late_hash = hashlib.sha256(late.encode()).digest()
+        await side.queries.fetch("UPDATE login_codes SET expires_at = now() WHERE code_hash = %s", (late_hash,))
         await make_retention(side).prune()
         left = [await side.queries.fetch(f"SELECT 1 FROM {table}") for table in ("stream_tickets", "login_codes")]  # type: ignore[arg-type]
         assert [len(rows) for rows in left] == [1, 1]
         assert await tickets.redeem(good) == principal
-        async with side.pool.connection() as connection:
-            assert await redeem_login_code(connection, fresh) == "u1"
+        assert await redeem_login_code(side.queries, fresh) == "u1"
 
 
 async def test_segments_go_when_they_are_old_and_stay_while_they_are_not(settings: Settings) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from commands.messages import PostMessage
 from commands.tasks import CreateTask
+from commands.write_side import open_write_side
 from domain.text_search import Wanted
 from domain.values import Task
+from infra.settings import Settings
 from projections import search_queries
+from projections.reading import Reader
 from projections.search_queries import fetch_matches
 from tests.support.histories import History
 from tests.support.views import World, catch_up, open_world, reader_of, user, write_log
@@ -68,3 +73,15 @@ async def test_large_rows_end_a_page_sooner(world: World, monkeypatch: pytest.Mo
     snippets, pages = await found(world, history, "needle", 100)
     assert len(snippets) == 6
     assert pages > 2
+
+
+async def test_a_search_makes_do_with_one_connection_whatever_keys_were_made_beside_us(settings: Settings) -> None:
+    narrow = replace(settings, database_pool_size=1)
+    async with open_write_side(narrow, "here") as here, open_write_side(settings, "beside") as beside:
+        user_id = await here.keyring.ensure_user("", "u1")
+        await here.keyring.load(user_id)
+        post = PostMessage(channel="chat", text="needle", conversation_id="c", conversation_ref="c_1")
+        await beside.handler.handle(user_id, post)
+        catch_up(settings.database_url)
+        fetched: Any = await fetch_matches(Reader(here.queries, here.keyring), user_id, Wanted("needle"))
+        assert [match["snippet"] for match in fetched.body["results"]] == ["needle"]

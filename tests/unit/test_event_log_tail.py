@@ -82,6 +82,26 @@ async def test_a_follower_that_joins_between_two_reads_of_the_shared_reader_skip
     await tail.aclose()
 
 
+async def test_a_follower_that_was_overtaken_while_it_read_reads_again_at_once() -> None:
+    log = SlowLog()
+    tail = LogTail(log.read, log.last_position, log.listen, poll_seconds=60.0)
+    log.head = 5
+    async with aclosing(tail.pages(0)) as other, aclosing(tail.pages(5)) as joining:
+        assert await positions(other, 5) == [1, 2, 3, 4, 5]
+        following = asyncio.ensure_future(positions(other, 1))
+        await until(lambda: log.reads == [0, 5, 5])  # it has joined, and the shared reader has looked once
+        joins = log.hold(5)
+        joined = asyncio.ensure_future(positions(joining, 1))
+        await until(lambda: log.waiting == {5})
+        log.head = 6
+        tail.poke()
+        assert await following == [6]
+        joins.set()
+        async with asyncio.timeout(30):  # half the time after which it would look by itself
+            assert await joined == [6]
+    await tail.aclose()
+
+
 @pytest.mark.parametrize(("gather_seconds", "pages"), [(0.0, [[1], [2]]), (0.5, [[1, 2]])])
 async def test_commits_within_the_time_to_gather_are_one_read(gather_seconds: float, pages: list[list[int]]) -> None:
     log = SlowLog()

@@ -36,7 +36,7 @@ async def quiet(
         *(({"channel": channel}, 400) for channel in ("CHAT", "", "sms", None, 1)),
         *(
             ({"text": text}, 400)
-            for text in ("", " ", "\n\t\u00a0", None, 1, ["x"], "x" * (MESSAGE_CHARACTERS_MAX + 1))
+            for text in ("", " ", "\n\t\u00a0", "\u200b\ufeff", None, 1, ["x"], "x" * (MESSAGE_CHARACTERS_MAX + 1))
         ),
         *(({"conversationId": given}, 400) for given in ("", "a b", "x" * 65, "x" * 300, "é", "../x", "a\n", 1)),
         *(({"contextIds": given}, 400) for given in (["x"] * 10_001, "note_1", [1], [""], ["x" * 129], {"a": 1})),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -130,10 +131,13 @@ Send = Callable[[ClientConnection], Awaitable[None]]
         (lambda socket: socket.send(b"\xff\xfe", text=True), 1007),
     ],
 )
-async def test_frames_that_may_not_come_end_the_socket(send: Send, code: int) -> None:
+async def test_frames_that_may_not_come_end_the_socket_and_are_no_error_of_ours(
+    send: Send, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
     async with live_server() as live, socket_to(live) as socket:
         await send(socket)
         assert await closing_code(socket) == code
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_flood_of_messages_ends_the_socket() -> None:
@@ -234,6 +238,21 @@ async def test_a_socket_that_leaves_is_noticed_at_once() -> None:
         async with socket_to(live):
             await until(lambda: len(live.process.hub.clients) == 1)
         await until(lambda: not live.process.hub.clients)
+
+
+async def test_a_socket_that_breaks_a_rule_and_does_not_read_is_dropped() -> None:
+    async with live_server(queue_frames=100_000) as live, socket_to(live) as socket:
+        await until(lambda: len(live.process.hub.clients) == 1)
+        socket.transport.pause_reading()
+        (client,) = live.process.hub.clients
+        while not client.channel._frames:  # as long as the connection's own buffers take them
+            live.world.history.do(*(OpenSession() for _ in range(200)))
+            live.process.give_all()
+            await live.process.settle()
+        cut, was_cut = client.cut, asyncio.Event()
+        client.cut = lambda: (was_cut.set(), cut())
+        await socket.send("x" * 100_000)
+        await until(lambda: was_cut.is_set() and not live.process.hub.clients)
 
 
 async def test_a_socket_that_does_not_read_is_dropped() -> None:

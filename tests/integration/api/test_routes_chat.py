@@ -328,6 +328,8 @@ async def test_a_deleted_conversation_is_unreadable_for_good(world: ApiWorld) ->
         return canary not in str(past) and all(m.get("redacted") and m["text"] is None for m in past["messages"])
 
     await eventually_true(unreadable, "the key to be destroyed", every_seconds=0.05)
+    past = await user.read(f"/state?as_of={before}")
+    assert {message["conversationId"] for message in past["messages"]} == {"trip"}
     changes = await user.read(f"/state?since={before}")
     assert {"id": "trip", "deleted": True} in changes["conversations"]
     assert {"id": ack["messageId"], "deleted": True} in changes["messages"]

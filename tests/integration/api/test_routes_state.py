@@ -169,13 +169,13 @@ async def test_the_state_as_it_was_is_what_was_read_then(world: ApiWorld) -> Non
     assert (await user.read("/state?as_of=0"))["version"] == 0
 
 
-async def test_a_deleted_note_is_redacted_in_the_past(world: ApiWorld) -> None:
+async def test_a_deleted_note_is_redacted_in_the_past_and_keeps_its_id(world: ApiWorld) -> None:
     user = world.user()
     await user.made("/notes", {"id": "secret", "text": "a canary in a note"})
     await user.delete("/notes/secret")
     past = await user.read("/state?as_of=1")
     assert "canary" not in str(past)
-    assert [(note["text"], note["redacted"]) for note in past["notes"]] == [(None, True)]
+    assert [(note["id"], note["text"], note["redacted"]) for note in past["notes"]] == [("secret", None, True)]
     assert (await user.read("/state"))["notes"] == []
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from commands.preferences import SetPreference
 from commands.sessions import OpenSession
 from tests.support.live_world import GENERATION, USER, Connection, Process, World, opened
 from tests.support.sse_reader import Reducer
@@ -159,6 +162,17 @@ async def test_a_gap_in_the_facts_is_read_from_the_log(process: Process, world: 
     assert connection.names() == ["session.opened"] * 3
 
 
+async def test_thousands_of_facts_at_once_reach_whoever_takes_them(process: Process, world: World) -> None:
+    count = 2_000
+    assert count > 1_000  # frames that wait for one client at most
+    connection = await opened(process)
+    world.history.do(*(SetPreference(key="n", preference_ref="p_n", value=n) for n in range(count)))
+    process.give_facts()
+    await until(lambda: connection.data.count(b"event: preference.updated") == count or connection.complete)
+    values = [event["data"]["value"] for event in connection.events() if event["event"] == "preference.updated"]
+    assert values == list(range(count))
+
+
 async def test_lost_entries_are_read_from_the_bus_at_once(process: Process, world: World) -> None:
     connection = await opened(process)
     world.history.say("hello")
@@ -270,3 +284,25 @@ async def test_an_entry_that_cannot_be_opened_is_read_again(process: Process, wo
     await process.settle()
     assert connection.names()[-1] == "llm.token"
     assert process.tokens.reads == [True]
+
+
+async def test_a_timer_that_fails_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody watches the timers: one that ended would be missed by every stream of the process."""
+    process = Process(world, ping_seconds=0.0)
+    pings, again = 0, asyncio.Event()
+
+    def ping() -> None:
+        nonlocal pings
+        pings += 1
+        if pings == 1:
+            raise RuntimeError("broken")
+        again.set()
+
+    monkeypatch.setattr(process.registry, "ping", ping)
+    timers = asyncio.create_task(process.registry.run())
+    async with asyncio.timeout(10):
+        await asyncio.wait([timers, asyncio.ensure_future(again.wait())], return_when=asyncio.FIRST_COMPLETED)
+    timers.cancel()
+    await asyncio.gather(timers, return_exceptions=True)
+    await process.close()
+    assert again.is_set()
