@@ -15,7 +15,7 @@ from commands.replies import CompleteReply, Ending, StartReply
 from commands.write_side import WriteSide, open_write_side
 from domain.values import ModelUsage
 from infra.settings import Settings
-from workers.llm.offline import CONTEXT_TOKENS, NAME
+from workers.llm.offline.model import CONTEXT_TOKENS, NAME
 from workers.prompts.build import build_prompt
 from workers.prompts.context import read_context
 

@@ -15,7 +15,7 @@ from commands.json_text import readings
 from domain import limits
 from domain.ports import ModelRequest, PromptMessage, ToolCall, ToolSpec
 from domain.values import Json
-from workers.llm.offline_intents import calls_for, wishes_of
+from workers.llm.offline.intents import calls_for, wishes_of
 from workers.llm.tokens import estimate_prompt_tokens
 from workers.salvage import LeakedCall, call_from
 

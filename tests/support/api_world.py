@@ -29,7 +29,7 @@ from infra.leases import PostgresLeaders
 from infra.settings import Settings
 from projections.projector import Projector
 from tests.support.waiting import eventually_true
-from workers.llm.offline import OfflineModel
+from workers.llm.offline.model import OfflineModel
 
 SERVICE_TOKEN = "the service token of this test"
 HOLD = "Hold the line"  # a message with these words is answered when the test says so

@@ -15,7 +15,7 @@ from domain.ports import LanguageModel, ModelEvent, ModelRequest, PromptMessage,
 from tests.support.fake_openai import fake_openai
 from tests.support.fake_workers_ai import ACCOUNT, TOKEN, fake_workers_ai
 from tests.support.model_server import ModelServer, Plan
-from workers.llm.offline import OfflineModel
+from workers.llm.offline.model import OfflineModel
 from workers.llm.openai import OpenAIModel
 from workers.llm.workers_ai import WorkersAIModel
 

@@ -17,7 +17,7 @@ from domain.values import ModelUsage
 from infra import telemetry
 from infra.settings import Settings
 from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
-from workers.llm.offline import OfflineModel
+from workers.llm.offline.model import OfflineModel
 from workers.prompts.build import REDACTED_RULE, TEMPLATE_VERSION, prompt_hash, render
 from workers.prompts.days import Scene
 

@@ -23,7 +23,7 @@ from domain.events import (
 from domain.travel import FlightQuery
 from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
 from workers.confirmations import NOT_OFFERED
-from workers.llm.offline import OfflineModel
+from workers.llm.offline.model import OfflineModel
 from workers.tools.errors import ToolUnavailable
 from workers.turns.flights import SEARCHING
 

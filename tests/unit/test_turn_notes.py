@@ -9,7 +9,7 @@ from commands.notes import DeleteNote
 from domain.events import ActionCreated, NoteAdded, NoteDeleted, ReplyRequested, TaskDeleted
 from domain.values import REDACTED
 from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
-from workers.llm.offline import LABEL, OfflineModel
+from workers.llm.offline.model import LABEL, OfflineModel
 from workers.understanding.grounding import NOT_ASKED
 
 pytestmark = pytest.mark.anyio

@@ -1,6 +1,6 @@
 """Language models behind the port `LanguageModel` of domain/ports.py: one factory for whoever composes a process.
 
-offline.py      answers without a network, by rules
+offline/        answers without a network, by rules
 openai.py       any server that speaks OpenAI's chat completions
 workers_ai.py   Cloudflare Workers AI, its own REST interface
 http.py         one call: request, stream, stop       transport.py   the connections below it
@@ -14,7 +14,7 @@ from domain.ports import LanguageModel
 from infra.settings import Settings
 from infra.workers_ai import check_account
 from workers.llm import openai, workers_ai
-from workers.llm.offline import OfflineModel
+from workers.llm.offline.model import OfflineModel
 from workers.llm.openai import OpenAIModel
 from workers.llm.workers_ai import WorkersAIModel
 

@@ -8,7 +8,7 @@ import pytest
 
 from cli.api import ModelHealth
 from infra.settings import Settings
-from workers.llm.offline import OfflineModel
+from workers.llm.offline.model import OfflineModel
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from tests.support.fake_workers_ai import ACCOUNT, TOKEN, fake_workers_ai
 from tests.support.model_server import Plan
 from tests.support.models import answer, asked, text_of
 from workers.llm import make_model
-from workers.llm.offline import OfflineModel
+from workers.llm.offline.model import OfflineModel
 from workers.llm.openai import OpenAIModel
 from workers.llm.workers_ai import WorkersAIModel
 

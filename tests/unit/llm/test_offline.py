@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from domain.ports import ModelFinished, ModelRequest, PromptMessage, TextDelta, ToolCall, ToolSpec
 from domain.values import ModelUsage
 from tests.support.models import CREATE_TASK, answer, asked, text_of
-from workers.llm.offline import LABEL, OfflineModel
-from workers.llm.offline_intents import wishes_of
+from workers.llm.offline.intents import wishes_of
+from workers.llm.offline.model import LABEL, OfflineModel
 from workers.llm.tokens import estimate_prompt_tokens, estimate_tokens
 
 pytestmark = pytest.mark.anyio

@@ -9,8 +9,8 @@ import pytest
 
 from domain.ports import ModelRequest, PromptMessage
 from tests.support.models import answer, asked
-from workers.llm.offline import LABEL, OfflineModel
-from workers.llm.offline_intents import wishes_of
+from workers.llm.offline.intents import wishes_of
+from workers.llm.offline.model import LABEL, OfflineModel
 from workers.tool_specs import TOOLS
 from workers.turns.plan import PLAN_SCHEMA, plan_from
 from workers.understanding.flight_words import WHEN_BACK, WHEN_OUT, WHERE_FROM, WHERE_TO, flight_arguments, spoken

@@ -8,8 +8,8 @@ from domain.events import TaskCreated
 from domain.ports import ModelRequest, PromptMessage
 from tests.support.models import answer, text_of
 from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
-from workers.llm.offline import OfflineModel
-from workers.llm.offline_intents import wishes_of
+from workers.llm.offline.intents import wishes_of
+from workers.llm.offline.model import OfflineModel
 from workers.tool_specs import TOOLS
 from workers.understanding.intents import asked
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.llm.offline_followups import wishes_in
+from workers.llm.offline.followups import wishes_in
 from workers.understanding.grounding import points_back
 from workers.understanding.intents import asked
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workers.llm.offline_followups import wishes_in
-from workers.llm.offline_intents import wishes_of
+from workers.llm.offline.followups import wishes_in
+from workers.llm.offline.intents import wishes_of
 from workers.understanding.flight_words import CHOOSE, flight_arguments, spoken
 from workers.understanding.intents import Intent, asked
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.llm.offline_intents import wishes_of
+from workers.llm.offline.intents import wishes_of
 from workers.understanding.intents import asked
 
 

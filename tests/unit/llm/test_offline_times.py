@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.commands.phrase_tables import ENGLISH, RECURRING
-from workers.llm.offline_intents import wishes_of
+from workers.llm.offline.intents import wishes_of
 from workers.understanding.time_words import split_leading_when, split_when
 
 PHRASES = [*ENGLISH, *RECURRING]

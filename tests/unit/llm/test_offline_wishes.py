@@ -9,9 +9,9 @@ import pytest
 
 from domain.ports import ModelRequest, PromptMessage, ToolCall
 from tests.support.models import answer, text_of
-from workers.llm.offline import LABEL, OfflineModel
-from workers.llm.offline_answers import NOT_UNDERSTOOD
-from workers.llm.offline_intents import wishes_of
+from workers.llm.offline.answers import NOT_UNDERSTOOD
+from workers.llm.offline.intents import wishes_of
+from workers.llm.offline.model import LABEL, OfflineModel
 from workers.tool_specs import TOOLS
 from workers.understanding.intents import asked
 

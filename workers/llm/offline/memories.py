@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from domain import limits
-from workers.llm.offline_words import NO_NAME, POLITE, QUOTES, Said, unquote
+from workers.llm.offline.words import NO_NAME, POLITE, QUOTES, Said, unquote
 from workers.understanding.time_words import Pattern, pattern
 
 KEY_WORDS_MAX = 6

@@ -1,6 +1,6 @@
 """What the offline model makes of a message about the calendar or a flight, and its plans and rankings as JSON.
 
-Rules over words, as in offline_intents.py; phrases of time stay as they were said.
+Rules over words, as in intents.py; phrases of time stay as they were said.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from domain import limits
 from domain.values import Json
-from workers.llm.offline_words import POLITE, Said, title_of, unquote
+from workers.llm.offline.words import POLITE, Said, title_of, unquote
 from workers.understanding.time_words import MOVED_BY, WHEN, pattern, split_times
 
 PRIORITIES, TODOS = 3, 5

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from commands.phrases.often import too_often
 from domain import limits
-from workers.llm.offline_intents import Wish, wishes_of
-from workers.llm.offline_tasks import priority_of
-from workers.llm.offline_words import POLITE, squeeze, title_of
+from workers.llm.offline.intents import Wish, wishes_of
+from workers.llm.offline.tasks import priority_of
+from workers.llm.offline.words import POLITE, squeeze, title_of
 from workers.understanding.german_words import GERMAN_MOVED_BY, german
 from workers.understanding.time_words import FOLLOW_UP_CHARACTERS_MAX, MOVED_BY, WHEN, pattern, time_alone
 

@@ -10,7 +10,7 @@ import msgspec
 
 from commands.preference_values import HOURS_SAID, check_timezone, value_of_text
 from domain.errors import Invalid
-from workers.llm.offline_words import QUOTES, Rule, Said, first_made, rule
+from workers.llm.offline.words import QUOTES, Rule, Said, first_made, rule
 from workers.understanding.time_words import WHEN, pattern
 
 SUMMARY_HOUR, NOON = 8, 12

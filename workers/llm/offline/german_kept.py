@@ -7,7 +7,7 @@ import re
 from commands.preference_values import check_timezone, value_of_text
 from domain import limits
 from domain.errors import Invalid
-from workers.llm.offline_words import NO_NAME, QUOTES, Rule, Said, first_made, rule, unquote
+from workers.llm.offline.words import NO_NAME, QUOTES, Rule, Said, first_made, rule, unquote
 from workers.understanding.german_words import german
 from workers.understanding.time_words import pattern
 

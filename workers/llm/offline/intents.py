@@ -16,14 +16,14 @@ import msgspec
 from domain import limits
 from domain.ports import ToolCall, ToolSpec
 from domain.text_search import has_words, telling_words
-from workers.llm.offline_days import event_wish
-from workers.llm.offline_done import told_done
-from workers.llm.offline_german import german_wish
-from workers.llm.offline_memories import memory_wish
-from workers.llm.offline_notes import note_wish
-from workers.llm.offline_preferences import preference_wish
-from workers.llm.offline_tasks import bare_task, duty_wish, name_in, new_task, task_wish
-from workers.llm.offline_words import NO_NAME, POLITE, POLITENESS, Said, content_words, squeeze
+from workers.llm.offline.days import event_wish
+from workers.llm.offline.done import told_done
+from workers.llm.offline.german import german_wish
+from workers.llm.offline.memories import memory_wish
+from workers.llm.offline.notes import note_wish
+from workers.llm.offline.preferences import preference_wish
+from workers.llm.offline.tasks import bare_task, duty_wish, name_in, new_task, task_wish
+from workers.llm.offline.words import NO_NAME, POLITE, POLITENESS, Said, content_words, squeeze
 from workers.understanding.asking import NOTE_ORDER
 from workers.understanding.flight_words import flight_arguments
 from workers.understanding.intents import wants_action

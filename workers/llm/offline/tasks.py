@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from workers.llm.offline_words import NO_NAME, POLITE, Rule, Said, first_made, rule, squeeze, title_of
+from workers.llm.offline.words import NO_NAME, POLITE, Rule, Said, first_made, rule, squeeze, title_of
 from workers.understanding.time_words import MOVED_BY, WHEN, pattern, split_leading_when, split_when
 
 _TIME_CHARACTERS_MAX = 60  # of a title that may be nothing but a time

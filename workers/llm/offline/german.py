@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from workers.llm.offline_german_days import german_event
-from workers.llm.offline_german_kept import german_kept
-from workers.llm.offline_tasks import about_task
-from workers.llm.offline_words import NO_NAME, Rule, Said, first_made, rule, squeeze, title_of
+from workers.llm.offline.german_days import german_event
+from workers.llm.offline.german_kept import german_kept
+from workers.llm.offline.tasks import about_task
+from workers.llm.offline.words import NO_NAME, Rule, Said, first_made, rule, squeeze, title_of
 from workers.understanding.german_words import GERMAN_MOVED_BY, german
 from workers.understanding.time_words import WHEN, pattern, split_anywhere
 

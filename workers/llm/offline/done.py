@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from domain.text_search import telling_words
-from workers.llm.offline_words import Said
+from workers.llm.offline.words import Said
 from workers.understanding.german_words import german
 from workers.understanding.time_words import pattern
 

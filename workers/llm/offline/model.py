@@ -24,11 +24,11 @@ import msgspec
 
 from domain.ports import JsonAnswer, ModelEvent, ModelFinished, ModelRequest, TextDelta, ToolCall
 from domain.values import Json, ModelUsage
-from workers.llm.offline_answers import NOT_UNDERSTOOD, REMIND_OF_WHAT, answer_to
-from workers.llm.offline_days import plan_json, plan_wish, titled
-from workers.llm.offline_followups import wishes_in
-from workers.llm.offline_intents import Wish, calls_for
-from workers.llm.offline_sections import sections_of
+from workers.llm.offline.answers import NOT_UNDERSTOOD, REMIND_OF_WHAT, answer_to
+from workers.llm.offline.days import plan_json, plan_wish, titled
+from workers.llm.offline.followups import wishes_in
+from workers.llm.offline.intents import Wish, calls_for
+from workers.llm.offline.sections import sections_of
 from workers.llm.policy import failure
 from workers.llm.tokens import estimate_prompt_tokens, estimate_tokens
 from workers.understanding.flight_words import spoken

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from workers.llm.offline_days import created, event_named
-from workers.llm.offline_words import Rule, Said, first_made, rule
+from workers.llm.offline.days import created, event_named
+from workers.llm.offline.words import Rule, Said, first_made, rule
 from workers.understanding.german_words import german
 
 _EVENT = german(

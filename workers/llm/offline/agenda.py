@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from domain.ports import PromptMessage
-from workers.llm.offline_sections import all_words, content_of, lines_of, now_in, number_of, section
+from workers.llm.offline.sections import all_words, content_of, lines_of, now_in, number_of, section
 from workers.understanding.german_words import german
 
 Sections = Mapping[str, list[str]]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from domain import limits
-from workers.llm.offline_words import POLITE, QUOTES, Said
+from workers.llm.offline.words import POLITE, QUOTES, Said
 from workers.understanding.german_words import german
 from workers.understanding.time_words import pattern
 

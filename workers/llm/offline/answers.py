@@ -1,7 +1,7 @@
 """What the offline model says when no tool was asked for: short texts made of the message and the prompt's sections.
 
 A system message may hold sections, `# Tasks` and the like, with one line `- …` for each item. It must not invent:
-what is not in a section is not said. Days are told in offline_agenda.py, notes in offline_notes.py.
+what is not in a section is not said. Days are told in agenda.py, notes in notes.py.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from domain.ports import PromptMessage
-from workers.llm.offline_agenda import agenda, plan, summary
-from workers.llm.offline_notes import attached_notes, found_notes
-from workers.llm.offline_sections import (
+from workers.llm.offline.agenda import agenda, plan, summary
+from workers.llm.offline.notes import attached_notes, found_notes
+from workers.llm.offline.sections import (
     all_words,
     content_of,
     lines_of,
@@ -23,7 +23,7 @@ from workers.llm.offline_sections import (
     sections_of,
     spelled_alike,
 )
-from workers.llm.offline_words import POLITE
+from workers.llm.offline.words import POLITE
 from workers.understanding.flight_words import CHOOSE, WAITS
 from workers.understanding.german_words import german
 from workers.understanding.intents import asked
