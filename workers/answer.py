@@ -45,7 +45,6 @@ from workers.token_stream import TokenStream
 from workers.turns.flights import FIND_FLIGHTS, find_flights
 from workers.turns.plan import write_plan
 from workers.turns.turn import Turn
-from workers.understanding.dates import language_of
 
 logger = get_logger("workers.answer")
 
@@ -101,7 +100,7 @@ class Answer:
     async def write(self, context: Context, prompt: Prompt) -> None:
         """Raises `ModelError`, `Stopped`, `Lost`, or `StaleAttempt` where an action came too late."""
         acting = self._acting
-        acting.language = language_of(context.scene)
+        acting.language = context.scene.language
         acting.words = f"{context.asked.words}\n{context.spoken}"
         acting.message = question_text(context.scene)
         acting.notes = context.notes

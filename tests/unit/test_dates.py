@@ -25,6 +25,12 @@ pytestmark = pytest.mark.anyio
 NOW = datetime(2025, 11, 19, 10, 0)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's languages are loaded by the first test that needs them, however slow the machine is."""
+    monkeypatch.setattr(dates, "DEADLINE_SECONDS", 60.0)
+
+
 def setting(*, is_month_first: bool = True) -> Setting:
     return Setting(brain=Brain(), message_id="m_1", now=NOW, ref=lambda kind, text: text, is_month_first=is_month_first)
 

@@ -57,6 +57,12 @@ class Scene:
                 return fact.event
         return None
 
+    @property
+    def language(self) -> str | None:
+        """The language tag that came with that message."""
+        question = self.question
+        return None if question is None or question.content is REDACTED else question.content.language
+
 
 def with_days(scene: Scene, manifest: Manifest, tokens_max: int) -> Manifest:
     """What the days that the message is about have, as far as it fits."""

@@ -20,9 +20,7 @@ from commands.phrases.resolve import When, resolve_phrase
 from commands.phrases.words import PHRASE_CHARACTERS_MAX, is_vocabulary
 from commands.setting import Setting
 from domain.ports import ToolCall
-from domain.values import REDACTED
 from infra.telemetry import get_logger
-from workers.prompts.days import Scene
 
 logger = get_logger("workers.understanding.dates")
 
@@ -38,12 +36,6 @@ _OTHER_CLOCK = timedelta(hours=3, minutes=17)
 
 # dateparser keeps settings in module-level caches: one thread, so that two calls do not meet there.
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dates")
-
-
-def language_of(scene: Scene) -> str | None:
-    """The language tag that came with the message that is answered."""
-    question = scene.question
-    return None if question is None or question.content is REDACTED else question.content.language
 
 
 async def with_dates(call: ToolCall, setting: Setting, language: str | None) -> Setting:
