@@ -120,9 +120,19 @@ def telling_words(text: str) -> list[str]:
 def has_words(text: str, words: Iterable[str]) -> bool:
     """Whether `text` has all of the words, folded ones, each as it is or in another form."""
     known = frozenset(_WORD.findall(folded(text)))
-    return all(word in known or any(_are_alike(word, each) for each in known) for word in words)
+    return all(_is_among(word, known) for word in words)
+
+
+def words_found(text: str, words: Iterable[str]) -> int:
+    """How many of the words `text` has, as `has_words` takes them."""
+    known = frozenset(_WORD.findall(folded(text)))
+    return sum(_is_among(word, known) for word in words)
+
+
+def _is_among(word: str, known: frozenset[str]) -> bool:
+    return word in known or any(_are_alike(word, each) for each in known)
 
 
 def _are_alike(one: str, other: str) -> bool:
-    shorter, longer = sorted((one, other), key=len)
+    shorter, longer = (one, other) if len(one) < len(other) else (other, one)
     return len(shorter) >= ALIKE_CHARACTERS_MIN and longer.startswith(shorter)

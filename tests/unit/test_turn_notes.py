@@ -11,6 +11,7 @@ from domain.values import REDACTED
 from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
 from workers.llm.offline.model import LABEL, OfflineModel
 from workers.understanding.grounding import NOT_ASKED
+from workers.understanding.notes import notes_asked
 
 pytestmark = pytest.mark.anyio
 
@@ -206,3 +207,10 @@ async def test_a_regenerated_deletion_deletes_nothing_else() -> None:
         await world.serve(consumer)
         assert "Done: deleted the note “boiler”" in (await world.ending(again)).content.text
         assert len(await world.events(NoteDeleted)) == 1
+
+
+def test_notes_are_looked_through_for_no_more_than_a_few_words() -> None:
+    question = "Show my notes about " + " ".join(f"word{number}" for number in range(30))
+    asked = notes_asked(question)
+    assert asked is not None
+    assert asked.words == tuple(f"word{number}" for number in range(10))

@@ -5,6 +5,7 @@ Never from a view, which may lag. Owns which events are read; what of them is sa
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,8 +36,8 @@ SCANNED_EVENTS_MAX = 500  # looked through for a conversation whose last message
 TALKED_OF = 6  # messages before the question that "it" may be about
 DONE_LOOKED_AT_MAX = 200  # tasks that were completed last
 DEED_EVENTS_MAX = 4  # of one action's command, before the action itself
-NOTES_A_READ = 100
-NOTES_CHARACTERS_MAX = 4_000_000  # looked through for a note, from the newest back
+NOTES_A_READ = 20
+NOTES_CHARACTERS_MAX = 500_000  # looked through for a note, from the newest back
 
 _OF_CONVERSATION = ("MessageReceived", "ReplyRequested", "ReplyCompleted", "ReplyFailed", "ReplyStopped")
 
@@ -78,7 +79,8 @@ async def read_context(
     notes_wanted = None if _has_notes_attached(question) else wanted.notes
     notes = await _notes(log, keyring, user_id, brain) if notes_wanted or "delete_note" in wanted.kinds else None
     if notes and notes_wanted:
-        shown.update((fact.version, fact) for fact in fitting_notes(notes, notes_wanted))
+        fitting = await asyncio.to_thread(fitting_notes, notes, notes_wanted)  # of much text it takes a while
+        shown.update((fact.version, fact) for fact in fitting)
     scene = Scene(
         brain=brain,
         reply=reply,

@@ -13,11 +13,12 @@ from commands.phrases.words import words
 from commands.setting import KeptNote
 from domain.events import Fact, NoteAdded, NoteText
 from domain.local_times import local_moment
-from domain.text_search import has_words, telling_words
+from domain.text_search import telling_words, words_found
 from domain.values import REDACTED
 
 TOLD_MAX = 20
 QUESTION_CHARACTERS_MAX = 300
+WORDS_MAX = 10  # of a question, that notes are looked through for
 
 _NOTES = r"\b(?:notes?|notiz(?:en)?)\b"
 _ASKS = re.compile(
@@ -53,7 +54,7 @@ class NotesAsked:
 def notes_asked(text: str) -> NotesAsked | None:
     """What the user's own words ask about notes; None where they ask for nothing that a note may say."""
     text = " ".join(text.split())[:QUESTION_CHARACTERS_MAX]
-    telling = tuple(word for word in telling_words(text) if word not in _ASKING_WORDS)
+    telling = tuple(word for word in telling_words(text) if word not in _ASKING_WORDS)[:WORDS_MAX]
     if _ASKS.search(text) is not None:
         return NotesAsked(telling, is_plain=True)
     return NotesAsked(telling, is_plain=False) if telling and _QUESTION.match(text) is not None else None
@@ -81,10 +82,11 @@ def kept_notes(facts: Iterable[Fact], zone: str) -> list[KeptNote]:
 def fitting_notes(facts: Sequence[Fact], asked: NotesAsked) -> list[Fact]:
     """Those that have all of the words, newest first; of a plain question those that have any, where none has all."""
     newest = sorted((fact for fact in facts if note_text(fact) is not None), key=lambda fact: -fact.version)
-    whole = [fact for fact in newest if has_words(_text(fact), asked.words)]
-    if not whole and asked.is_plain:
-        whole = [fact for fact in newest if any(has_words(_text(fact), (word,)) for word in asked.words)]
-    return whole[:TOLD_MAX]
+    found = [(fact, words_found(_text(fact), asked.words)) for fact in newest]
+    fitting = [fact for fact, count in found if count == len(asked.words)]
+    if not fitting and asked.is_plain:
+        fitting = [fact for fact, count in found if count]
+    return fitting[:TOLD_MAX]
 
 
 def note_text(fact: Fact) -> NoteText | None:
