@@ -16,7 +16,7 @@ from infra.embedded.servers import running
 from infra.keys.local import make_master_key
 from infra.settings import Settings
 from tests.support.databases import PostgresServer
-from tests.support.nats_streams import delete_all_streams
+from tests.support.nats_streams import empty
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,7 +83,7 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedNa
 @pytest.fixture
 def nats_url(nats_server: EmbeddedNats) -> str:
     """A real server without any stream."""
-    delete_all_streams(nats_server.url)
+    empty(nats_server.url, nats_server.store)
     return nats_server.url
 
 
