@@ -130,8 +130,7 @@ class Answer:
         events = salvaged(withheld(heard, INSTRUCTIONS), unquoted(offered, prompt.request.messages))
         async with aclosing(events):
             while (call := await self._text_until_call(events, deadline, characters_max)) is not None:
-                for each in calls_for_each_hour(call):
-                    await self._act(each, offered, turn)
+                await self._act(call, offered, turn)
         if not self._stream.characters and not self._calls:
             raise ModelError("bad_answer", "the model said nothing", retryable=True)
         done_before = self._acting.done
@@ -170,6 +169,10 @@ class Answer:
         return None
 
     async def _act(self, call: ToolCall, offered: Mapping[str, ToolSpec], turn: Turn) -> None:
+        for each in calls_for_each_hour(call):
+            await self._act_once(each, offered, turn)
+
+    async def _act_once(self, call: ToolCall, offered: Mapping[str, ToolSpec], turn: Turn) -> None:
         self._calls += 1
         if self._calls > ACTIONS_PER_MESSAGE_MAX:
             if self._calls == ACTIONS_PER_MESSAGE_MAX + 1:
@@ -226,8 +229,7 @@ class Answer:
             except Unreadable:
                 logger.info("answer.extraction_unreadable")
         for call in calls or calls_by_rule(turn.asked.words, tools):
-            for each in calls_for_each_hour(call):
-                await self._act(each, offered, turn)
+            await self._act(call, offered, turn)
 
     def _tokens_left(self, turn: Turn) -> int:
         """Nothing where the model did not tell what it used: then nobody knows what is left."""

@@ -203,7 +203,8 @@ def choose(scene: Scene, tokens_max: int, empty: Manifest) -> Manifest:
     actions = sorted(fact.version for fact in scene.facts if isinstance(fact.event, ActionCreated))
     tasks = fitting(_task_lines(scene.brain, named), tokens_max // 5, TASKS_MAX)
     memories = fitting(_memory_lines(scene.brain, named), tokens_max // 5, MEMORIES_MAX)
-    note_texts = ((fact.version, "\n".join(_note_lines(scene, fact, characters_max))) for fact in notes)
+    zone = scene.brain.timezone
+    note_texts = ((fact.version, "\n".join(_note_lines(fact, question, zone, characters_max))) for fact in notes)
     around = (*fitting(note_texts, tokens_max * 2 // 5, len(notes)), *actions)
     ends_with = scene.reply.message_version
     manifest = replace(empty, versions=(*around, ends_with), task_ids=tuple(tasks), memory_ids=tuple(memories))
@@ -317,11 +318,13 @@ def _written(scene: Scene, manifest: Manifest) -> tuple[PromptMessage, ...]:
 
 def _note_sections(scene: Scene, manifest: Manifest, facts: Sequence[Fact]) -> list[str]:
     """Notes that the user attached, and those that were looked for; where there are none of these, that is said."""
+    question, zone = _question(scene), scene.brain.timezone
     characters_max = int(manifest.parameters["characters_max"])
-    attached = [line for fact in facts if _is_attached(scene, fact) for line in note_lines(fact, characters_max)]
-    found = [
-        line for fact in facts if not _is_attached(scene, fact) for line in found_note_lines(fact, scene.brain.timezone)
-    ]
+    attached: list[str] = []
+    found: list[str] = []
+    for fact in facts:
+        lines = attached if _is_attached(fact, question) else found
+        lines += _note_lines(fact, question, zone, characters_max)
     if "notes_kept" in manifest.parameters:
         found = found or items([NOTHING])
     kept = manifest.parameters.get("notes_kept")
@@ -329,13 +332,12 @@ def _note_sections(scene: Scene, manifest: Manifest, facts: Sequence[Fact]) -> l
     return section("Notes", attached, "The user attached them to the message.") + section("Notes found", found, rule)
 
 
-def _note_lines(scene: Scene, fact: Fact, characters_max: int) -> list[str]:
-    is_attached = _is_attached(scene, fact)
-    return note_lines(fact, characters_max) if is_attached else found_note_lines(fact, scene.brain.timezone)
+def _note_lines(fact: Fact, question: MessageReceived, zone: str, characters_max: int) -> list[str]:
+    return note_lines(fact, characters_max) if _is_attached(fact, question) else found_note_lines(fact, zone)
 
 
-def _is_attached(scene: Scene, fact: Fact) -> bool:
-    return fact.version in _question(scene).note_versions
+def _is_attached(fact: Fact, question: MessageReceived) -> bool:
+    return fact.version in question.note_versions
 
 
 def _rules(manifest: Manifest) -> str:
