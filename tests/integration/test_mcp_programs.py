@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +171,23 @@ async def test_a_server_that_restarts_is_found_again_by_the_next_call() -> None:
         await session.aclose()
 
 
+def answering(status: int, kind: bytes, pieces: Sequence[bytes]) -> Any:
+    """A server that says this, whatever it is asked."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while (await receive())["type"] != "lifespan.shutdown":
+                await send({"type": "lifespan.startup.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
+        for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -184,18 +201,8 @@ async def test_a_server_that_restarts_is_found_again_by_the_next_call() -> None:
     ids=["500", "503", "401", "404", "no JSON", "too large"],
 )
 async def test_a_url_that_is_no_server_is_unavailable(status: int, body: bytes) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            while (await receive())["type"] != "lifespan.shutdown":
-                await send({"type": "lifespan.startup.complete"})
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        for start in range(0, len(body), 65_536):
-            await send({"type": "http.response.body", "body": body[start : start + 65_536], "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
+    pieces = [body[start : start + 65_536] for start in range(0, len(body), 65_536)]
+    app = answering(status, b"application/json", pieces)
     async with serving(app) as server:
         session = session_with(at(f"http://127.0.0.1:{server.port}/mcp"))
         with pytest.raises(ToolUnavailable):
@@ -204,16 +211,7 @@ async def test_a_url_that_is_no_server_is_unavailable(status: int, body: bytes) 
 
 
 async def test_what_a_server_says_wrong_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            while (await receive())["type"] != "lifespan.shutdown":
-                await send({"type": "lifespan.startup.complete"})
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        headers = [(b"content-type", b"text/event-stream")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"event: nonsense\ndata: nonsense\n\n" * 100})
-
+    app = answering(200, b"text/event-stream", [b"event: nonsense\ndata: nonsense\n\n" * 100])
     async with serving(app) as server:
         session = session_with(at(f"http://127.0.0.1:{server.port}/mcp"))
         with pytest.raises(ToolUnavailable):

@@ -37,6 +37,7 @@ from infra.tokens import decode_chunk
 from tests.support.waiting import until
 from workers.consumer import Consumer
 from workers.desk import Desk
+from workers.llm.offline.model import OfflineModel
 from workers.token_stream import TokenPublisher
 from workers.tools.flights import FlightsInMemory
 
@@ -284,3 +285,14 @@ async def open_world(**changes: Any) -> AsyncIterator[World]:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+async def answered(world: World, *texts: str, model: object | None = None) -> str:
+    """The text of the last answer, when one worker has answered each of these in turn."""
+    consumer = await world.worker(model or OfflineModel(), owner=f"worker-{len(world.consumers) + 1}")
+    said = ""
+    for text in texts:
+        reply_id = await world.post(text)
+        await world.serve(consumer)
+        said = (await world.ending(reply_id)).content.text
+    return said

@@ -21,7 +21,7 @@ from domain.events import (
     ReplyRequested,
 )
 from domain.travel import FlightQuery
-from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
+from tests.support.worker_world import ScriptedModel, World, answered, open_world, tool_call
 from workers.confirmations import NOT_OFFERED
 from workers.llm.offline.model import OfflineModel
 from workers.tools.errors import ToolUnavailable
@@ -31,13 +31,6 @@ pytestmark = pytest.mark.anyio
 
 TO_BOSTON = "Find flights from JFK to Boston tomorrow"
 CALL = tool_call("find_flights", '{"destination": "Boston", "origin": "JFK", "departure_text": "tomorrow"}')
-
-
-async def answered(world: World, text: str, model: Any = None) -> str:
-    reply_id = await world.post(text)
-    await world.serve(await world.worker(model or OfflineModel()))
-    said: str = (await world.ending(reply_id)).content.text
-    return said
 
 
 def asked(world: World) -> FlightQuery:
@@ -67,12 +60,12 @@ async def test_found_flights_are_kept_before_they_are_told_and_said_to_be_search
 async def test_a_model_gives_order_and_reasons_and_can_add_no_flight() -> None:
     async with open_world() as world:
         await world.handle(SetPreference(key="travel", preference_ref="t", value={"airlines": ["JetBlue"]}))
-        probe = await answered(world, TO_BOSTON, ScriptedModel([CALL], answers=['{"ranking": []}']))
+        probe = await answered(world, TO_BOSTON, model=ScriptedModel([CALL], answers=['{"ranking": []}']))
         assert "1. " in probe
         ids = [each.offer.offer_id for each in (await world.events(FlightsFound))[0].content.offers]
         ranking = [{"flight_id": "made up", "reasoning": "x"}, {"flight_id": ids[2], "reasoning": "Because I say so."}]
         model = ScriptedModel([CALL], answers=[json.dumps({"ranking": ranking})])
-        text = await answered(world, TO_BOSTON, model)
+        text = await answered(world, TO_BOSTON, model=model)
         kept = (await world.events(FlightsFound))[1].content.offers
         assert sorted(each.offer.offer_id for each in kept) == sorted(ids)
         assert kept[0].offer.offer_id == ids[2]
@@ -82,7 +75,7 @@ async def test_a_model_gives_order_and_reasons_and_can_add_no_flight() -> None:
 
 async def test_a_model_without_reasons_leaves_the_order_of_the_score() -> None:
     async with open_world() as world:
-        await answered(world, TO_BOSTON, ScriptedModel([CALL]))
+        await answered(world, TO_BOSTON, model=ScriptedModel([CALL]))
         (found,) = await world.events(FlightsFound)
         scores = [each.score for each in found.content.offers]
         assert scores == sorted(scores, reverse=True)
@@ -106,7 +99,7 @@ async def test_a_tool_that_hangs_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("workers.turns.flights.GUARD_SECONDS", 0.0)
     async with open_world(flights_timeout_seconds=0.05) as world:
         world.flights = Hanging()
-        assert "did not answer in time" in await answered(world, TO_BOSTON, OfflineModel())
+        assert "did not answer in time" in await answered(world, TO_BOSTON, model=OfflineModel())
 
 
 async def test_a_second_attempt_tells_what_the_first_one_found_and_searches_no_more() -> None:
@@ -152,13 +145,13 @@ async def test_a_place_that_nobody_said_is_not_flown_to() -> None:
         elsewhere = tool_call(
             "find_flights", '{"destination": "Moscow", "origin": "JFK", "departure_text": "tomorrow"}'
         )
-        await answered(world, TO_BOSTON, ScriptedModel([elsewhere]))
+        await answered(world, TO_BOSTON, model=ScriptedModel([elsewhere]))
         assert asked(world).destinations == ("BOS",)
 
 
 async def test_a_search_is_made_only_where_the_words_ask_for_one() -> None:
     async with open_world() as world:
-        assert NOT_OFFERED in await answered(world, "Hello", ScriptedModel([CALL]))
+        assert NOT_OFFERED in await answered(world, "Hello", model=ScriptedModel([CALL]))
         assert not world.flights.searched
 
 
@@ -236,7 +229,7 @@ async def test_a_way_back_that_makes_no_sense_is_asked_for_and_never_dropped(bac
             json.dumps({"destination": "Boston", "departure_text": "on December 10", "return_text": back}),
         )
         text = f"Find flights from JFK to Boston on December 10 returning {back}"
-        assert "when you want to come back" in await answered(world, text, ScriptedModel([asks]))
+        assert "when you want to come back" in await answered(world, text, model=ScriptedModel([asks]))
         assert not await world.events(FlightSearchStarted)
         await answered(world, "December 14")
         assert (asked(world).departure_from, asked(world).return_on) == ("2025-12-10", "2025-12-14")

@@ -8,7 +8,7 @@ from commands.messages import RegenerateReply
 from commands.notes import DeleteNote
 from domain.events import ActionCreated, NoteAdded, NoteDeleted, ReplyRequested, TaskDeleted
 from domain.values import REDACTED
-from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
+from tests.support.worker_world import ScriptedModel, World, answered, open_world, tool_call
 from workers.llm.offline.model import LABEL, OfflineModel
 from workers.understanding.grounding import NOT_ASKED
 from workers.understanding.notes import notes_asked
@@ -94,16 +94,6 @@ async def test_a_note_of_what_the_user_never_said_is_not_written() -> None:
 # --- asked for ------------------------------------------------------------------------------------------------
 
 BOILER = "the boiler was serviced in March"
-
-
-async def answered(world: World, *texts: str, model: object | None = None) -> str:
-    consumer = await world.worker(model or OfflineModel(), owner=f"worker-{len(world.consumers) + 1}")
-    said = ""
-    for text in texts:
-        reply_id = await world.post(text)
-        await world.serve(consumer)
-        said = (await world.ending(reply_id)).content.text
-    return said
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from domain.brain import EMPTY_BRAIN
 from domain.events import ActionCreated, PlanSet
 from domain.evolve import evolve
 from domain.values import Plan, Task
-from tests.support.worker_world import ScriptedModel, World, failure, open_world
+from tests.support.worker_world import ScriptedModel, answered, failure, open_world
 from workers.prompts.build import prompt_hash, render
 from workers.prompts.days import Scene
 from workers.turns.plan import BY_RULES, NO_MODEL, NOTES, PRIORITIES, TODOS, plan_from
@@ -29,18 +29,11 @@ ANSWER = json.dumps({"priorities": ["Write the offer"], "todos": ["Call John", "
 TOLD = "Your plan for Wednesday 2025-11-19:\n\nPriorities:\n1. Write the offer\n\nTo-dos:\n- Call John\n- Read"
 
 
-async def answered(world: World, text: str, model: ScriptedModel) -> str:
-    reply_id = await world.post(text)
-    await world.serve(await world.worker(model))
-    said: str = (await world.ending(reply_id)).content.text
-    return said
-
-
 async def test_a_plan_is_one_question_for_json_and_is_told_from_what_was_kept() -> None:
     async with open_world() as world:
         await world.handle(CreateTask(task=Task(title="Write the offer")))
         model = ScriptedModel(["never"], answers=[ANSWER])
-        assert (await answered(world, "Plan my day", model)).startswith(TOLD)
+        assert (await answered(world, "Plan my day", model=model)).startswith(TOLD)
         ((request, schema),) = model.questions
         assert not model.calls
         assert not request.tools
@@ -71,8 +64,8 @@ async def test_the_question_can_be_built_again_from_the_manifest() -> None:
 async def test_a_plan_is_shown_again_without_a_model_until_what_it_rests_on_changes() -> None:
     async with open_world() as world:
         model = ScriptedModel(["never"], answers=[ANSWER, ANSWER, ANSWER])
-        first = await answered(world, "Plan my day", model)
-        assert await answered(world, "What's my plan for today?", model) == first
+        first = await answered(world, "Plan my day", model=model)
+        assert await answered(world, "What's my plan for today?", model=model) == first
         assert len(model.questions) == 1
         changes: list[Command] = [
             CreateTask(task=Task(title="New")),
@@ -80,7 +73,7 @@ async def test_a_plan_is_shown_again_without_a_model_until_what_it_rests_on_chan
         ]
         for number, change in enumerate(changes, start=2):
             await world.handle(change)
-            await answered(world, "What's my plan for today?", model)
+            await answered(world, "What's my plan for today?", model=model)
             assert len(model.questions) == number
 
 
@@ -90,16 +83,16 @@ async def test_a_plan_of_the_users_own_is_replaced_only_where_they_ask_for_a_new
         own = SetPlan(date=TODAY, plan_ref=keys.ref("plan", TODAY), plan=Plan(priorities=("Rest",)))
         await world.handle(own)
         model = ScriptedModel(["never"], answers=[ANSWER])
-        assert "Your own plan" in await answered(world, "Plan my day", model)
+        assert "Your own plan" in await answered(world, "Plan my day", model=model)
         assert not model.questions
-        assert TOLD in await answered(world, "Plan my day again", model)
+        assert TOLD in await answered(world, "Plan my day again", model=model)
 
 
 async def test_a_plan_that_is_made_anew_and_is_the_same_is_told_again() -> None:
     async with open_world() as world:
         model = ScriptedModel(["never"], answers=[ANSWER, ANSWER])
-        first = await answered(world, "Plan my day", model)
-        assert await answered(world, "Replan my day", model) == first
+        first = await answered(world, "Plan my day", model=model)
+        assert await answered(world, "Replan my day", model=model) == first
         assert len(await world.events(PlanSet)) == 1
 
 
@@ -107,7 +100,7 @@ async def test_a_plan_with_nothing_in_it_is_none() -> None:
     async with open_world() as world:
         keys = await world.keyring.load(world.user_id)
         await world.handle(SetPlan(date=TODAY, plan_ref=keys.ref("plan", TODAY), plan=Plan()))
-        text = await answered(world, "Plan my day", ScriptedModel(["never"], answers=[ANSWER]))
+        text = await answered(world, "Plan my day", model=ScriptedModel(["never"], answers=[ANSWER]))
         assert TOLD in text
 
 
@@ -115,12 +108,12 @@ async def test_a_plan_with_nothing_in_it_is_none() -> None:
 async def test_without_a_plan_of_the_models_the_rules_make_one_and_say_so(answer: Any) -> None:
     async with open_world() as world:
         await world.handle(CreateTask(task=Task(title="Pay rent", priority="high")))
-        text = await answered(world, "Plan my day", ScriptedModel(["never"], answers=[answer]))
+        text = await answered(world, "Plan my day", model=ScriptedModel(["never"], answers=[answer]))
         assert text.startswith(NO_MODEL)
         assert "1. Pay rent" in text
         (kept,) = await world.events(PlanSet)
         assert kept.content.basis.startswith(BY_RULES)
-        again = await answered(world, "What's my plan for today?", ScriptedModel(["never"], answers=[ANSWER]))
+        again = await answered(world, "What's my plan for today?", model=ScriptedModel(["never"], answers=[ANSWER]))
         assert TOLD in again
 
 

@@ -7,7 +7,7 @@ import pytest
 from domain.events import TaskCreated
 from domain.ports import ModelRequest, PromptMessage
 from tests.support.models import answer, text_of
-from tests.support.worker_world import ScriptedModel, World, open_world, tool_call
+from tests.support.worker_world import ScriptedModel, answered, open_world, tool_call
 from workers.llm.offline.intents import wishes_of
 from workers.llm.offline.model import OfflineModel
 from workers.tool_specs import TOOLS
@@ -26,16 +26,6 @@ def wished(text: str) -> list[tuple[str, dict[str, str]]]:
 async def said(text: str, system: str = NOW) -> str:
     messages = [PromptMessage(role="system", content=system), PromptMessage(role="user", content=text)]
     return text_of(await answer(OfflineModel(), ModelRequest(messages=messages, tools=TOOLS)))
-
-
-async def answered(world: World, *texts: str, model: object | None = None) -> str:
-    consumer = await world.worker(model or OfflineModel())
-    text = ""
-    for each in texts:
-        reply_id = await world.post(each)
-        await world.serve(consumer)
-        text = (await world.ending(reply_id)).content.text
-    return text
 
 
 @pytest.mark.parametrize(
