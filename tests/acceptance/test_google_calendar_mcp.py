@@ -13,7 +13,7 @@ from domain.foreign_calendar import CalendarAway
 from infra.calendar_mcp import RESULT_BYTES_MAX, TOOL, arguments_for, calendar_of
 from infra.tool_servers import over_stdio, program_of
 from tests.support.npm import installed
-from tests.support.processes import processes_with
+from tests.support.processes import none_left_with
 
 pytestmark = [pytest.mark.node, pytest.mark.anyio, pytest.mark.timeout(300)]
 
@@ -53,4 +53,4 @@ async def test_without_an_account_the_calendar_is_away_and_no_program_is_left(ta
     with pytest.raises(CalendarAway) as away:
         await calendar_of(target).events(1_763_546_400_000, 1_763_632_800_000)
     assert away.value.code == "refused"
-    assert processes_with(str(tmp_path)) == set()
+    assert none_left_with(str(tmp_path))

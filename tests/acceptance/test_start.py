@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.processes import Running, processes_with, python
+from tests.support.processes import Running, none_left_with, python
 
 READY_SECONDS = 30.0
 BACK_SECONDS = 5.0
@@ -46,7 +46,7 @@ class Home:
     def stop(self) -> None:
         self.dev.signal(signal.SIGTERM)
         assert self.dev.wait(seconds=STOP_SECONDS * SLOWNESS) == 0
-        assert processes_with(str(self.data_dir)) == set()
+        assert none_left_with(str(self.data_dir))
 
 
 @pytest.fixture(scope="module")

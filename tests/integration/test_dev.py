@@ -21,7 +21,7 @@ from infra.login_codes import issue_login_code, redeem_login_code
 from infra.postgres import open_pool
 from infra.queries import Queries
 from infra.settings import Settings
-from tests.support.processes import ROOT, Running, processes_with, python, wait_until_gone
+from tests.support.processes import ROOT, Running, none_left_with, processes_with, python, wait_until_gone
 
 WORK_OF = "SELECT lease_until > clock_timestamp() FROM work WHERE user_id = %s"
 
@@ -143,7 +143,7 @@ def test_it_stops_when_asked_and_leaves_nothing_running(start: Start, data_dir: 
     dev.expect(r"^dev \| ready in")
     dev.signal(number)
     assert dev.wait() == 0
-    assert processes_with(str(data_dir)) == set()
+    assert none_left_with(str(data_dir))
     assert not (data_dir / "run" / "dev.json").exists()
 
 
@@ -165,7 +165,7 @@ def test_it_can_be_stopped_while_it_starts(start: Start, data_dir: Path) -> None
     dev.expect(r"^postgres \| ready")
     dev.signal(signal.SIGTERM)
     assert dev.wait() == 0
-    assert processes_with(str(data_dir)) == set()
+    assert none_left_with(str(data_dir))
 
 
 def test_a_second_request_to_stop_waits_for_nobody(start: Start, data_dir: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_second_request_to_stop_waits_for_nobody(start: Start, data_dir: Path)
     dev.expect(r"^dev \| stops")
     dev.signal(signal.SIGINT)
     assert dev.wait() == 0
-    assert processes_with(str(data_dir)) == set()
+    assert none_left_with(str(data_dir))
 
 
 def test_nothing_outlives_a_killed_one_and_its_data_survives(start: Start, data_dir: Path) -> None:

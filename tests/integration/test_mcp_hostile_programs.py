@@ -11,7 +11,7 @@ from infra.ids import new_id
 from infra.tool_servers import Open, Program, over_stdio
 from tests.support import hostile_server
 from tests.support.flight_servers import session_with
-from tests.support.processes import processes_with
+from tests.support.processes import none_left_with, processes_with
 from workers.tools.errors import ToolUnavailable
 from workers.tools.mcp_client import RESULT_BYTES_MAX
 
@@ -44,7 +44,7 @@ async def test_a_program_that_says_too_much_is_given_up_and_not_waited_for(
     with pytest.raises(ToolUnavailable):
         await session.call(tool, {})
     await session.aclose()
-    assert processes_with(marker) == set()
+    assert none_left_with(marker)
     told = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
     assert len(told) < 20
 
@@ -62,4 +62,4 @@ async def test_what_a_program_has_forked_ends_with_it(marker: str) -> None:
     assert await session.call(tool, {}) == {"offers": []}
     assert len(processes_with(marker)) == 2
     await session.aclose()
-    assert processes_with(marker) == set()
+    assert none_left_with(marker)

@@ -19,7 +19,7 @@ from infra.clock import ManualClock
 from infra.ids import new_id
 from infra.tool_servers import Open, Program, over_http, over_stdio, program_of
 from tests.support.flight_servers import NOW_MS, OURS, TIMEOUT_SECONDS, over_loopback, session_with
-from tests.support.processes import Running, processes_with, python, wait_until_gone
+from tests.support.processes import Running, none_left_with, processes_with, python, wait_until_gone
 from tests.support.serving import serving
 from workers.tools.airports import airports
 from workers.tools.errors import ToolMissing, ToolTimeout, ToolUnavailable
@@ -81,7 +81,7 @@ async def test_a_killed_program_is_started_again_by_the_next_call(marker: str) -
     [again] = processes_with(marker)
     assert again != pid
     await session.aclose()
-    assert processes_with(marker) == set()
+    assert none_left_with(marker)
 
 
 @pytest.mark.parametrize("code", ["import workers.tools.flights_server as s, anyio; anyio.run(s.serve)", STUBBORN])
@@ -90,7 +90,7 @@ async def test_closing_ends_the_program_whether_it_wants_or_not(marker: str, cod
     await session.tools()
     assert len(processes_with(marker)) == 1
     await session.aclose()
-    assert processes_with(marker) == set()
+    assert none_left_with(marker)
     await session.aclose()
 
 
@@ -149,7 +149,7 @@ async def test_a_program_that_never_answers_is_given_up_and_ended(marker: str) -
     with pytest.raises(ToolTimeout):
         await session.tools()
     await session.aclose()
-    assert processes_with(marker) == set()
+    assert none_left_with(marker)
 
 
 # --- over HTTP ------------------------------------------------------------------------------------------------

@@ -99,6 +99,11 @@ def wait_until_gone(pid: int, *, seconds: float = GIVE_UP_SECONDS) -> bool:
         os.close(descriptor)
 
 
+def none_left_with(text: str, *, seconds: float = GIVE_UP_SECONDS) -> bool:
+    """Whether every process that names it ended in time: one that was killed ends a moment after it was."""
+    return all(wait_until_gone(pid, seconds=seconds) for pid in processes_with(text))
+
+
 def processes_with(text: str) -> set[int]:
     """Pids of the processes that name it in their command line or environment, zombies excepted, ours too."""
     found = set()
