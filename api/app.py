@@ -254,7 +254,8 @@ def _health(side: WriteSide, bus: NatsBus, parts: Sequence[health.Part]) -> heal
             health.Part("keys", keys, essential=True),
             health.Part("nats", nats),
             *parts,
-        ]
+        ],
+        wait_seconds=side.settings.database_wait_seconds,
     )
 
 

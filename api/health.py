@@ -12,10 +12,9 @@ from litestar import Request, Response, get
 
 from api.schemas.answers import HealthOut
 from domain.errors import DomainError, Unavailable
-from infra.queries import DEADLINE_SECONDS
 from infra.telemetry import METRICS_CONTENT_TYPE, render_metrics
 
-CHECK_SECONDS_MAX = DEADLINE_SECONDS + 0.2  # queries end by themselves: cancelled ones first try to tell the server
+MARGIN_SECONDS = 0.2  # queries end by themselves: cancelled ones first try to tell the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +27,14 @@ class Part:
 
 
 class Health:
-    def __init__(self, parts: list[Part]) -> None:
+    def __init__(self, parts: list[Part], *, wait_seconds: float) -> None:
+        """`wait_seconds`: how long a part may wait for its store."""
         self._parts = parts
+        self._seconds_max = wait_seconds + MARGIN_SECONDS
 
     async def look(self) -> tuple[bool, dict[str, str]]:
         """Whether it can serve, and how each part does; `status` sums up."""
-        found = await asyncio.gather(*(_ask(part) for part in self._parts))
+        found = await asyncio.gather(*(_ask(part, self._seconds_max) for part in self._parts))
         parts = {part.name: "ok" if wrong is None else wrong for part, wrong in zip(self._parts, found, strict=True)}
         broken = [part for part in self._parts if parts[part.name] != "ok"]
         if any(part.essential for part in broken):
@@ -41,9 +42,9 @@ class Health:
         return True, {"status": "degraded" if broken else "ok", **parts}
 
 
-async def _ask(part: Part) -> str | None:
+async def _ask(part: Part, seconds_max: float) -> str | None:
     try:
-        async with asyncio.timeout(CHECK_SECONDS_MAX):
+        async with asyncio.timeout(seconds_max):
             return await part.check()
     except TimeoutError:
         return "no answer"

@@ -101,7 +101,7 @@ async def limit_transactions(connection: AsyncConnection[Any], seconds: float) -
 def make_pool(settings: Settings, application_name: str, *, size: int | None = None) -> Pool:
     """A closed pool of autocommit connections; `await pool.open()` does not wait for the server.
 
-    `pool.connection()` raises `psycopg_pool.PoolTimeout` after `database_wait_seconds`.
+    `pool.connection()` raises `psycopg_pool.PoolTimeout` after `database_wait_seconds`; `Queries` gives up as soon.
     """
     return Pool(
         conninfo(settings, application_name),

@@ -23,7 +23,6 @@ from infra.postgres import Pool
 Row = tuple[Any, ...]
 Parameters = Sequence[object] | Mapping[str, object]
 
-DEADLINE_SECONDS = 1.8  # every answer about an absent store is out within 2 s
 RETRY_AFTER_SECONDS = 1.0
 IS_MIGRATED = "SELECT to_regclass('alembic_version') IS NOT NULL"
 
@@ -73,11 +72,12 @@ def _until(connection: AsyncConnection[Any], deadline: float) -> Iterator[None]:
 
 
 class Queries:
-    """`deadline_seconds` covers the wait for a connection and the statement, tries included."""
+    """`deadline_seconds` covers the wait for a connection and the statement, tries included; the pool's own patience,
+    `database_wait_seconds`, where none is said."""
 
-    def __init__(self, pool: Pool, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+    def __init__(self, pool: Pool, *, deadline_seconds: float | None = None) -> None:
         self._pool = pool
-        self._deadline_seconds = deadline_seconds
+        self._deadline_seconds = pool.timeout if deadline_seconds is None else deadline_seconds
 
     async def fetch(
         self, statement: LiteralString, parameters: Parameters = (), *, seconds: float | None = None

@@ -158,7 +158,8 @@ class Settings:
 
     # --- Postgres
     database_pool_size: int = setting(8, "count", "Connections that one process keeps.", low=1, high=1_000)
-    database_wait_seconds: float = setting(1.5, "seconds", "Wait for a connection before 503.", low=0.05)
+    # By default every answer about an absent store is out within 2 s.
+    database_wait_seconds: float = setting(1.8, "seconds", "Wait for an answer of Postgres before 503.", low=0.05)
     database_connect_timeout_seconds: int = setting(5, "seconds", "One try to reach Postgres.", low=1)
     database_statement_timeout_seconds: float = setting(10.0, "seconds", "Longest statement.", low=0.1)
     database_lock_timeout_seconds: float = setting(2.0, "seconds", "Longest wait for a lock.", low=0.05)

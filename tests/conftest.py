@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -17,6 +18,14 @@ from infra.keys.local import make_master_key
 from infra.settings import Settings
 from tests.support.databases import PostgresServer
 from tests.support.nats_streams import empty
+from tests.support.patience import PATIENCE
+
+# Its deadline of 200 ms an example, and its check for slow ones, are assertions on time: of the machine, not of a test.
+PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# The suite says the same of the same code; `--hypothesis-profile=explore` goes where nobody has looked.
+hypothesis.settings.register_profile("suite", PATIENT, derandomize=True)
+hypothesis.settings.register_profile("explore", PATIENT)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,7 +64,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
     with running(server):
         yield PostgresServer(server)
     server.discard_socket_folder()
-    shutil.rmtree(data_dir)
+    shutil.rmtree(data_dir, ignore_errors=True)  # of a server that had to be killed a process may still be writing
 
 
 @pytest.fixture
@@ -97,4 +106,5 @@ def settings(tmp_path: Path, database_url: str, nats_url: str) -> Settings:
         port=0,
         master_key=make_master_key(),
         auth_dev_secret="a development secret of more than 32 bytes",
+        **PATIENCE,
     )

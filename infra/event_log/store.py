@@ -63,7 +63,7 @@ class PostgresEventLog:
             poll_seconds=settings.log_poll_seconds,
             gather_seconds=gather_seconds,
         )
-        self._writer = LogWriter(self._connect_writer, self._tail.poke)
+        self._writer = LogWriter(self._connect_writer, self._tail.poke, wait_seconds=settings.database_wait_seconds)
 
     def start(self) -> None:
         self._writer.start()

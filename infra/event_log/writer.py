@@ -26,8 +26,8 @@ Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
 BATCH_COMMANDS_MAX = 256
 BATCH_BYTES_MAX = 4_000_000
 SILENCE_SECONDS = 1.0  # a call that takes longer makes us ask whether the server lives at all
-CONNECT_SECONDS = 0.7
-ABSENT_SECONDS = 1.1  # with one more try to connect, everybody has heard within 2 s
+# Of the patience with an absent server: after the second part nobody waits for more than one more try to connect.
+CONNECT_PART, ABSENT_PART = 0.4, 0.6
 RESEND_SECONDS_MAX = 10.0
 BACKOFF_SECONDS = 0.05
 
@@ -58,11 +58,14 @@ class Pending:
 
 
 class LogWriter:
-    """`connect` makes a connection in autocommit with its timeouts set; `committed` hears each new last position."""
+    """`connect` makes a connection in autocommit with its timeouts set; `committed` hears each new last position.
+    Where the server is away, everybody hears it after `wait_seconds`."""
 
-    def __init__(self, connect: Connect, committed: Callable[[int], None]) -> None:
+    def __init__(self, connect: Connect, committed: Callable[[int], None], *, wait_seconds: float) -> None:
         self._connect = connect
         self._committed = committed
+        self._connect_seconds = CONNECT_PART * wait_seconds
+        self._absent_seconds = ABSENT_PART * wait_seconds
         self._queue: deque[Pending] = deque()
         self._in_flight: list[Pending] = []
         self._wake = asyncio.Event()
@@ -190,7 +193,7 @@ class LogWriter:
             self._committed(last)
 
     async def _reconnect(self) -> AsyncConnection[Any]:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(self._connect_seconds):
             connection = await self._connect()
         binary_arrays.accept(connection)
         self._connection = connection
@@ -207,7 +210,7 @@ class LogWriter:
     async def _probe(self, connection: AsyncConnection[Any], batch: list[Pending]) -> None:
         """The call is silent: a server that answers others is merely slow, any other one is gone."""
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(self._connect_seconds):
                 other = await self._connect()
             await other.close()
         except STORE_FAILURES as error:
@@ -225,7 +228,7 @@ class LogWriter:
 
     def _fail_overdue(self, batch: list[Pending], unknown: bool, error: BaseException) -> None:
         """The server cannot be reached: whoever has waited for long enough hears it."""
-        since = asyncio.get_running_loop().time() - ABSENT_SECONDS
+        since = asyncio.get_running_loop().time() - self._absent_seconds
         _fail([pending for pending in batch if pending.asked_at <= since], unknown, error)
         _fail([pending for pending in self._queue if pending.asked_at <= since], False, error)
 

@@ -25,10 +25,12 @@ from domain.ports import (
 from infra import failpoints
 from infra.event_log.store import PostgresEventLog, open_event_log
 from infra.ids import new_user_id
+from infra.postgres import make_pool
 from infra.settings import Settings
+from tests.support.patience import PATIENCE
 from tests.support.postgres_proxy import PostgresProxy, postgres_proxy
 from tests.support.stores import an_append, event
-from tests.support.waiting import until
+from tests.support.waiting import eventually, until
 
 pytestmark = pytest.mark.anyio
 
@@ -236,7 +238,8 @@ async def test_what_no_row_can_hold_fails_alone(log: PostgresEventLog) -> None:
 async def test_appends_wait_for_the_disk_and_hold_the_lock_for_a_bounded_time(database_url: str) -> None:
     execute(database_url, "ALTER ROLE CURRENT_USER SET synchronous_commit = off")
     try:
-        log = PostgresEventLog(Settings(database_url=database_url), None)  # type: ignore[arg-type]
+        settings = Settings(database_url=database_url)
+        log = PostgresEventLog(settings, make_pool(settings, "test"))
         async with await log._connect_writer() as connection:
             for name, value in (
                 ("synchronous_commit", "on"),
@@ -250,19 +253,24 @@ async def test_appends_wait_for_the_disk_and_hold_the_lock_for_a_bounded_time(da
 
 
 async def test_plans_that_were_made_on_empty_tables_stay_good(database_url: str) -> None:
-    settings = Settings(database_url=database_url)
+    settings = Settings(database_url=database_url, **PATIENCE)
     async with open_event_log(settings) as log:
         for number in range(400):
             user = new_user_id()
             work = WorkWanted("reply") if number % 2 else None
             await log.append(an_append(user, 0, event(), answer=b"a", work=work))
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("SELECT pg_stat_force_next_flush()")
-        rows = connection.execute(
-            "SELECT relname, seq_scan, idx_tup_fetch, n_tup_ins FROM pg_stat_user_tables"
-            " WHERE relname IN ('log0_events', 'commands', 'work')"
-        ).fetchall()
-    assert len(rows) == 3
+    rows: list[tuple[str, int, int, int]] = []
+
+    def are_told() -> bool:
+        """By a server process that has ended by now, or is about to."""
+        with psycopg.connect(database_url) as connection:
+            rows[:] = connection.execute(
+                "SELECT relname, seq_scan, idx_tup_fetch, n_tup_ins FROM pg_stat_user_tables"
+                " WHERE relname IN ('log0_events', 'commands', 'work')"
+            ).fetchall()
+        return sorted(inserted for *_, inserted in rows) == [200, 400, 400]
+
+    await eventually(are_told, "the statistics of 400 appends", told=lambda: str(rows))
     for table, scans, fetched, inserted in rows:
         assert (table, scans) == (table, 0)
         assert fetched <= 2 * inserted
@@ -278,7 +286,7 @@ async def follow(log: PostgresEventLog, into: list[StoredEvent], after: int = 0)
 
 
 async def test_a_follower_hears_of_other_processes_by_notify(database_url: str, user: str) -> None:
-    settings = Settings(database_url=database_url, log_poll_seconds=3_600)
+    settings = Settings(database_url=database_url, log_poll_seconds=3_600, **PATIENCE)
     async with open_event_log(settings) as log, open_event_log(settings) as other:
         got: list[StoredEvent] = []
         following = asyncio.create_task(follow(log, got))
@@ -297,7 +305,7 @@ def insert_unannounced(database_url: str, version: int) -> None:
 
 
 async def test_a_follower_needs_no_notify(database_url: str) -> None:
-    async with open_event_log(Settings(database_url=database_url, log_poll_seconds=0.01)) as log:
+    async with open_event_log(Settings(database_url=database_url, log_poll_seconds=0.01, **PATIENCE)) as log:
         got: list[StoredEvent] = []
         following = asyncio.create_task(follow(log, got))
         for version in range(1, 4):
@@ -311,7 +319,7 @@ async def test_a_follower_goes_on_after_every_kind_of_cut(
 ) -> None:
     got: list[StoredEvent] = []
     following = asyncio.create_task(follow(log, got))
-    async with open_event_log(Settings(database_url=database_url)) as direct:
+    async with open_event_log(Settings(database_url=database_url, **PATIENCE)) as direct:
         for version in range(12):
             if version % 3 == 0:
                 end_connections(database_url)
@@ -330,7 +338,7 @@ async def test_a_follower_that_is_too_slow_reads_for_itself_and_misses_nothing(
 ) -> None:
     monkeypatch.setattr("infra.event_log.tail.PAGES_WAITING_MAX", 2)
     monkeypatch.setattr("infra.event_log.tail.PAGE_EVENTS_MAX", 3)
-    async with open_event_log(Settings(database_url=database_url)) as log:
+    async with open_event_log(Settings(database_url=database_url, **PATIENCE)) as log:
         quick: list[StoredEvent] = []
         following = asyncio.create_task(follow(log, quick))
         slow: list[StoredEvent] = []

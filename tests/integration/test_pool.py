@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from infra.postgres import Pool, open_pool
+from infra.queries import Queries
 from infra.settings import Settings
 from tests.support.waiting import eventually
 
@@ -14,7 +16,7 @@ TURNS = 30  # of the event loop; handing a connection over takes about eight
 async def test_a_cancellation_in_the_moment_in_which_a_connection_is_handed_over_is_not_lost(
     settings: Settings,
 ) -> None:
-    async with open_pool(settings, "test", size=1) as pool:
+    async with open_pool(replace(settings, database_wait_seconds=60.0), "test", size=1) as pool:
         for turns in range(TURNS):
             held = await pool.getconn()  # which it would not get, had the one before been lost
             task = asyncio.create_task(_use(pool))
@@ -23,6 +25,13 @@ async def test_a_cancellation_in_the_moment_in_which_a_connection_is_handed_over
             await pool.putconn(held)
             await asyncio.wait([task])
             assert task.cancelled() or task.result() == 0, f"cancelled after {turns} turns, and it went on"
+
+
+async def test_a_statement_may_take_as_long_as_the_setting_says(settings: Settings) -> None:
+    """Longer than it may by default."""
+    seconds = Settings().database_wait_seconds + 0.5
+    async with open_pool(replace(settings, database_wait_seconds=60.0), "test", size=1) as pool:
+        assert await Queries(pool).fetch("SELECT 1 FROM pg_sleep(%s)", (seconds,)) == [(1,)]
 
 
 async def _use(pool: Pool) -> int:

@@ -28,6 +28,7 @@ from infra.keys.local import make_master_key
 from infra.leases import PostgresLeaders
 from infra.settings import Settings
 from projections.projector import Projector
+from tests.support.patience import PATIENCE
 from tests.support.waiting import eventually_true
 from workers.llm.offline.model import OfflineModel
 
@@ -39,15 +40,20 @@ _names = count(1)
 
 
 class WaitingModel(OfflineModel):
-    """The offline model, which says one word to a message with `HOLD` in it and then waits until it may go on."""
+    """The offline model, which says one word to a message with `HOLD` in it and then waits until it may go on.
+
+    `held` counts those that have come so far.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.may_go_on = asyncio.Event()
+        self.held = 0
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         if any(HOLD in message.content for message in request.messages[-1:]):
             yield TextDelta("Waiting ")
+            self.held += 1
             await self.may_go_on.wait()
         async for event in super().stream(request):
             yield event
@@ -160,7 +166,7 @@ class ApiWorld:
 
     def client_of(self, server: Server) -> httpx.AsyncClient:
         # No proxy of this machine's may stand between.
-        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=30, trust_env=False)
+        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=60, trust_env=False)
 
     async def user_id(self, sub: str) -> str:
         return await self.apps[0].side.keyring.ensure_user("", sub)
@@ -192,11 +198,10 @@ def world_settings(database_url: str, nats_url: str, data_dir: Any, **changes: A
         "auth_dev_secret": "a development secret of more than 32 bytes",
         "service_token": SERVICE_TOKEN,
         "log_poll_seconds": 0.2,
-        "min_version_wait_seconds": 30.0,  # a machine that stood still for a moment is no view that stands still
         "database_pool_size": 4,
         "limit_tokens_per_day": 0,
     }
-    return Settings(**{**given, **changes})
+    return Settings(**{**PATIENCE, **given, **changes})
 
 
 @asynccontextmanager

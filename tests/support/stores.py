@@ -26,6 +26,7 @@ from infra.postgres import open_pool
 from infra.queries import Queries
 from infra.settings import Settings
 from infra.work import PostgresSegments, PostgresWorkQueue
+from tests.support.patience import PATIENCE
 
 Kind = Literal["postgres", "memory"]
 KINDS: list[Kind] = ["postgres", "memory"]
@@ -52,7 +53,7 @@ async def open_stores(kind: Kind, database_url: Callable[[], str]) -> AsyncItera
             lambda owner: MemoryLeaders(database, owner),
         )
         return
-    settings = Settings(database_url=database_url())
+    settings = Settings(database_url=database_url(), **PATIENCE)
     async with open_pool(settings, "test") as pool, open_event_log(settings, pool) as log:
         queries = Queries(pool)
         yield Stores(

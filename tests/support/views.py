@@ -32,6 +32,7 @@ from projections.sql import physical
 from projections.view import View
 from projections.views import VIEWS
 from tests.support.histories import History, random_history
+from tests.support.patience import PATIENCE
 
 Content = dict[str, list[tuple[object, ...]]]
 
@@ -50,7 +51,7 @@ class World:
 @asynccontextmanager
 async def open_world(database_url: str, **values: object) -> AsyncIterator[World]:
     """A log and a pool on a migrated database; nobody keeps the views yet."""
-    settings = Settings(database_url=database_url, **values)  # type: ignore[arg-type]
+    settings = Settings(**{**PATIENCE, "database_url": database_url, **values})
     async with open_pool(settings, "test") as pool, open_event_log(settings, pool) as log:
         yield World(settings, Queries(pool), log)
 

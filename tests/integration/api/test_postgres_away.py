@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from infra.embedded.nats import EmbeddedNats
+from infra.settings import Settings
 from tests.support.api_routes import SPECIAL, UNKNOWN, good_body, routes_of
 from tests.support.api_world import ApiWorld, User, open_world, world_settings
 from tests.support.postgres_proxy import PostgresProxy, postgres_proxy
@@ -30,7 +31,14 @@ async def proxy(module_database_url: str) -> AsyncIterator[PostgresProxy]:
 async def world(
     proxy: PostgresProxy, nats_server: EmbeddedNats, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ApiWorld]:
-    settings = world_settings(proxy.url, nats_server.url, tmp_path_factory.mktemp("data"))
+    usual = Settings()
+    settings = world_settings(
+        proxy.url,
+        nats_server.url,
+        tmp_path_factory.mktemp("data"),
+        database_wait_seconds=usual.database_wait_seconds,
+        database_connect_timeout_seconds=usual.database_connect_timeout_seconds,
+    )
     async with open_world(settings, apis=1, answers=False) as opened:
         yield opened
 
@@ -39,7 +47,11 @@ async def world(
 async def frozen(world: ApiWorld, proxy: PostgresProxy) -> AsyncIterator[User]:
     """Somebody whom the API knows, with the server frozen behind it; afterwards it has to recover by itself."""
     user = world.user()
-    await user.task("Known before")
+
+    async def is_known() -> bool:
+        return (await user.post("/tasks", {"task": {"title": "Known before"}})).status_code == 201
+
+    await eventually_true(is_known, "the API to know somebody")
     proxy.freeze()
     yield user
     proxy.thaw()
@@ -47,8 +59,11 @@ async def frozen(world: ApiWorld, proxy: PostgresProxy) -> AsyncIterator[User]:
     async def is_ready() -> bool:
         return (await world.clients[0].get("/health/ready")).status_code == 200
 
+    async def serves() -> bool:
+        return (await user.get("/tasks")).status_code == 200
+
     await eventually_true(is_ready, "the API to be ready again")
-    assert (await user.get("/tasks")).status_code == 200
+    await eventually_true(serves, "the API to serve again")
 
 
 def is_told_to_come_back(answer: httpx.Response) -> bool:
@@ -88,5 +103,5 @@ async def test_the_log_in_answers(world: ApiWorld, frozen: User) -> None:
 async def test_who_looks_whether_it_is_ready_again_and_again_uses_nothing_up(world: ApiWorld, frozen: User) -> None:
     answers = await asyncio.gather(*(world.clients[0].get("/health/ready") for _ in range(LOOKS)))
     assert all(is_told_to_come_back(answer) for answer in answers)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asyncio.to_thread(int)  # where files are read and audio is looked at
