@@ -179,6 +179,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + PREVIOUS_SECONDS_MAX
         while (pid := _pid_in(pid_file)) is not None and (line := _command_line(pid)):
             if str(self.cluster.resolve()) not in line:
+                _await_memory_free(pid_file, deadline)
                 for lock in locks:
                     lock.unlink(missing_ok=True)
                 return
@@ -186,6 +187,7 @@ class EmbeddedPostgres:
                 raise EmbeddedError(f"A Postgres (pid {pid}) that uses {self.cluster} does not stop; end it first.")
             os.kill(pid, signal.SIGQUIT)
             time.sleep(0.1)
+        _await_memory_free(pid_file, deadline)
         for lock in locks:
             if pid is not None and _pid_in(lock) == pid:
                 _, _, rest = lock.read_text().partition("\n")
@@ -197,6 +199,22 @@ def _pid_in(pid_file: Path) -> int | None:
         return int(pid_file.read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
         return None
+
+
+def _await_memory_free(pid_file: Path, deadline: float) -> None:
+    """The children of a server that was killed end a moment after it, and until then Postgres refuses to start."""
+    while _is_memory_held(pid_file) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _is_memory_held(pid_file: Path) -> bool:
+    """Whether a process is attached to the shared memory that the seventh line names by key and id. Linux only."""
+    try:
+        named = pid_file.read_text().splitlines()[6].split()
+        listed = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    except (FileNotFoundError, IndexError):
+        return False
+    return any(fields[:2] == named and fields[6] != "0" for fields in map(str.split, listed))
 
 
 def _command_line(pid: int) -> str:

@@ -159,7 +159,7 @@ def test_a_lost_password_of_our_own_role_is_made_anew(server: EmbeddedPostgres) 
 
 
 async def test_a_pool_notices_connections_that_a_restart_has_closed(server: EmbeddedPostgres) -> None:
-    settings = Settings(database_url=server.url(), database_pool_size=4)
+    settings = Settings(database_url=server.url(), database_pool_size=4, database_wait_seconds=60.0)
     async with postgres.open_pool(settings, "test") as pool:
         with running(server) as process:
             await pool.resize(4)
