@@ -24,6 +24,7 @@ from workers.tools.mcp_client import RESULT_BYTES_MAX, McpSession
 pytestmark = [pytest.mark.node, pytest.mark.anyio, pytest.mark.timeout(300)]
 
 SOURCE = Path(__file__).with_name("aimock")
+SILENCE_SECONDS = 10.0  # is waited for, so not longer than a machine may stand still while an answer is on its way
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +93,10 @@ async def test_a_fault_on_one_route_leaves_the_others_offers(session: McpSession
 
 
 async def test_silence_is_a_time_out_and_what_came_before_it_is_given(network: TcpProxy) -> None:
-    session = session_through(network, 2.0)
+    session = session_through(network, SILENCE_SECONDS)
     with pytest.raises(ToolTimeout):
-        await searching(session, 2.0).search(from_("EWR"))
-    [offer] = await searching(session, 2.0).search(from_("JFK", "EWR"))
+        await searching(session, SILENCE_SECONDS).search(from_("EWR"))
+    [offer] = await searching(session, SILENCE_SECONDS).search(from_("JFK", "EWR"))
     assert offer.origin == "JFK"
     await session.aclose()
 
@@ -119,7 +120,7 @@ async def test_a_connection_that_is_cut_is_made_again(network: TcpProxy, session
 
 
 async def test_a_network_that_swallows_is_a_time_out_until_it_is_back(network: TcpProxy) -> None:
-    session = session_through(network, 1.0)
+    session = session_through(network, SILENCE_SECONDS)
     assert await session.tools()
     network.swallow("down")
     with pytest.raises(ToolTimeout):

@@ -9,9 +9,10 @@ import pytest
 
 from tests.support import checkers
 from tests.support.chaos_client import ChaosClient, Follower, cursor_of
+from tests.support.ledger import Ledger
 from tests.support.postgres_proxy import PostgresProxy, postgres_proxy
 from tests.support.published import heard
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, eventually_true
 from tests.support.world import World
 
 pytestmark = pytest.mark.chaos
@@ -19,6 +20,8 @@ pytestmark = pytest.mark.chaos
 PROXIED = "api-9"
 USERS = ("ann", "ben", "cleo", "dan")
 BYTES_MAX = 3_000  # an append and its answer are about that long
+# A COMMIT whose answer was cut off still runs.
+APPENDS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'microcos-append' AND state <> 'idle'"
 
 
 async def work(client: ChaosClient, is_over: asyncio.Event) -> None:
@@ -82,9 +85,14 @@ async def watch(world: World) -> list[tuple[str, Follower]]:
     return followers
 
 
+async def nothing_is_appended(ledger: Ledger) -> bool:
+    return await ledger.fetch(APPENDS) == [(0,)]
+
+
 async def judge(world: World, followers: list[tuple[str, Follower]], published: list[tuple[str, int, str]]) -> None:
     problems: list[str] = []
     async with world.ledger() as ledger:
+        await eventually_true(lambda: nothing_is_appended(ledger), "the end of all appends")
         for user, follower in followers:
             facts = await ledger.facts(world.sub(user))
             ops = [op for op in world.history.ops if op.client.startswith(f"{user}.")]

@@ -108,9 +108,12 @@ async def test_a_worker_that_was_frozen_past_its_lease_writes_nothing_more(world
 
 async def freeze_and_thaw(world: World, ledger: Ledger, followers: dict[str, Follower], number: int) -> int:
     """One worker sleeps until another has ended its replies, and wakes up in the middle of its own."""
+    # So slow that whoever is seen to speak still does when it is frozen.
+    await world.model.plan(slow(tokens_per_second=15))
     said = {user: await world.client(user, str(number)).say(f"{user} asks {number}") for user in followers}
     victim = await one_of_workers_speaks(world, ledger)
     victim.freeze()
+    await world.model.plan(slow())
     for user, op in said.items():
         await followers[user].until_ended(op.body["replyId"], seconds=120)
     victim.thaw()

@@ -55,13 +55,18 @@ test("a reminder becomes a card that is done in the panel when it is done in the
 test("a new task shows at once, once, and survives a reload", async () => {
   const person = await Person.loggedIn(system, "tasks");
   const panel = await person.openPanel("Tasks");
+  let answer: () => void = () => undefined;
+  const mayAnswer = new Promise<void>((done) => {
+    answer = done;
+  });
   await person.page.route("**/api/v1/tasks", async (route) => {
-    await new Promise((done) => setTimeout(done, 400));
+    await mayAnswer;
     await route.continue();
   });
   await panel.getByLabel("New task").fill("Send budget");
   await panel.getByLabel("New task").press("Enter");
   await panel.locator(".task.pending", { hasText: "Send budget" }).waitFor();
+  answer();
   await panel.locator(".task:not(.pending)", { hasText: "Send budget" }).waitFor();
   assert.equal(await panel.getByText("Send budget").count(), 1);
   await person.page.reload();

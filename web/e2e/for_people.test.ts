@@ -174,9 +174,10 @@ test("the last flight search of the day is said beforehand, and the one after it
 
 test("a voice note says what is missing where speech is not set up", async () => {
   const person = await Person.loggedIn(system, "speaker", { permissions: ["microphone"], locale: "de-DE" });
+  const recorded = await person.countRecorded();
   await person.page.getByRole("button", { name: "Sprachnachricht aufnehmen" }).click();
   await person.page.getByText("Ich höre zu …").waitFor();
-  await person.page.waitForTimeout(600); // something has to be said
+  await recorded(0.5);
   await person.shot("recording");
   await person.page.getByRole("button", { name: "Aufnahme senden" }).click();
   await person.page

@@ -1,5 +1,5 @@
 // A model behind an OpenAI-compatible address that speaks slowly: it counts, a word at a time, so that a test can see
-// an answer while it grows and know how it must end. Or it says what it is told to.
+// an answer while it grows and know how it must end, and as far only as the test lets it. Or it says what it is told to.
 import { type IncomingMessage, type Server, createServer } from "node:http";
 import { freePort } from "./system.ts";
 
@@ -8,6 +8,8 @@ export const counted = (to: number): string =>
 
 export class SlowModel {
   readonly url: string;
+  /** How far an answer may go for now: at so many words it waits until it may go on. */
+  wordsMax = Number.POSITIVE_INFINITY;
   private readonly server: Server;
 
   private constructor(server: Server, port: number, pauseMs: number) {
@@ -24,10 +26,12 @@ export class SlowModel {
           const chunk = { id: "c", object: "chat.completion.chunk", choices: [{ index: 0, delta, finish_reason }] };
           response.write(`data: ${JSON.stringify(chunk)}\n\n`);
         };
-        for (const word of said.split(/(?= )/)) {
-          if (response.destroyed) return;
+        for (const [index, word] of said.split(/(?= )/).entries()) {
+          do {
+            await new Promise((done) => setTimeout(done, pauseMs));
+            if (response.destroyed) return;
+          } while (index >= this.wordsMax);
           send({ content: word }, null);
-          await new Promise((done) => setTimeout(done, pauseMs));
         }
         send({}, "stop");
         response.end("data: [DONE]\n\n");

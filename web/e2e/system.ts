@@ -1,6 +1,6 @@
 // The real system for the flows: `microcos dev` with its Postgres, NATS and roles, and a browser for each person.
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHmac } from "node:crypto";
+import { createHmac, randomInt } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,7 +8,11 @@ import { dirname, join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const COMMAND = process.env.MICROCOS_COMMAND ?? join(ROOT, ".venv/bin/microcos");
-const READY_MS = 90_000;
+const READY_MS = 180_000;
+// A machine that stands still for a moment is no view that stands still, and no database without connections.
+const PATIENT = { MICROCOS_MIN_VERSION_WAIT_SECONDS: "30", MICROCOS_DATABASE_WAIT_SECONDS: "30" };
+// Below what the kernel takes for outgoing connections, so that a port is still free after a restart.
+const [PORT_FIRST, PORT_COUNT] = [10_000, 3_000];
 
 export class System {
   readonly url: string;
@@ -37,7 +41,7 @@ export class System {
     const launcher = ["-I", "-S", join(ROOT, "infra/embedded/launch.py"), String(process.pid), "15", "same", "--"];
     const child = spawn(join(dirname(COMMAND), "python"), [...launcher, COMMAND, ...given], {
       cwd: ROOT,
-      env: { ...process.env, ...this.environment },
+      env: { ...process.env, ...PATIENT, ...this.environment },
       stdio: ["ignore", "pipe", "inherit"],
     });
     this.child = child;
@@ -107,11 +111,17 @@ export class System {
 
 const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
-export function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORT_FIRST + randomInt(PORT_COUNT);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((done) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => done(typeof address === "object" && address !== null ? address.port : 0));
-    });
+    const server = createServer();
+    server.once("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
   });
 }
