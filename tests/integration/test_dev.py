@@ -51,6 +51,8 @@ def data_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(data_dir: Path) -> Iterator[Start]:
+    """Starts one as from a terminal, also where the suite itself was started with `nohup`: programs inherit that."""
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     started: list[Running] = []
 
     def start(behaviour: str = "good") -> Running:
@@ -58,6 +60,7 @@ def start(data_dir: Path) -> Iterator[Start]:
         return started[-1]
 
     yield start
+    signal.signal(signal.SIGHUP, hangup)
     for dev in started:
         dev.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -85,12 +86,13 @@ def dump(url: str) -> bytes:
 def files_with(word: str, *folders: Path) -> list[str]:
     found = []
     for folder in folders:
-        for path in folder.rglob("*"):
-            try:
-                if path.is_file() and word.encode() in path.read_bytes():
-                    found.append(str(path))
-            except FileNotFoundError:
-                continue  # a file of the server's that came and went
+        for parent, _, names in os.walk(folder):  # which passes over a folder that is gone
+            for path in (Path(parent, name) for name in names):
+                try:
+                    if path.is_file() and word.encode() in path.read_bytes():
+                        found.append(str(path))
+                except FileNotFoundError:
+                    continue  # a file of the server's that came and went
     return found
 
 

@@ -135,6 +135,6 @@ async def test_a_state_folded_from_a_snapshot_equals_one_folded_from_the_stream(
 async def test_the_feed_keeps_another_processs_state_fresh(settings: Settings) -> None:
     async with two_processes(settings) as (a, b, user_id):
         await b.states.load(user_id)
-        async with run_feed(b), asyncio.timeout(10):
+        async with run_feed(b), asyncio.timeout(60):
             await create(a, user_id)
             assert await until_version(b, user_id, 1)

@@ -12,6 +12,7 @@ from infra.leases import LeadershipLost, PostgresLeaders
 from infra.postgres import open_pool
 from infra.queries import Queries
 from infra.settings import Settings
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +21,7 @@ ROLE, LONG, OVER = "projections", 600.0, 0.0
 
 @pytest.fixture
 async def queries(database_url: str) -> AsyncIterator[Queries]:
-    async with open_pool(Settings(database_url=database_url), "test") as pool:
+    async with open_pool(Settings(database_url=database_url, **PATIENCE), "test") as pool:
         yield Queries(pool)
 
 

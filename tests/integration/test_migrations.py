@@ -24,6 +24,7 @@ from infra.keys.local import make_master_key
 from infra.leases import PostgresLeaders
 from infra.settings import Settings
 from tests.support.databases import PostgresServer
+from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT
 
 COLUMNS = """SELECT c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -140,7 +141,7 @@ def test_the_newest_step_by_name_is_the_last_one_of_alembic() -> None:
 
 @pytest.mark.anyio
 async def test_who_was_started_before_the_database_was_migrated_waits_for_that(empty_database_url: str) -> None:
-    settings = Settings(database_url=empty_database_url, master_key=make_master_key())
+    settings = Settings(database_url=empty_database_url, master_key=make_master_key(), **PATIENCE)
     async with open_write_side(settings, "early") as side:
         leaders = PostgresLeaders(side.queries, "early")
         for ask in (side.keyring.verify, side.log.last_position, lambda: leaders.acquire("relay", 1.0)):

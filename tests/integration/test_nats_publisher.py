@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,7 +18,7 @@ from infra.nats.streams import call_api
 from infra.settings import Settings
 from tests.support.nats_process import NatsProcess, nats_process
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
-from tests.support.waiting import until
+from tests.support.waiting import until, until_true
 
 pytestmark = pytest.mark.anyio
 
@@ -31,9 +31,12 @@ def server(tmp_path: Path) -> Iterator[NatsProcess]:
         yield process
 
 
+PATIENCE_SECONDS = 30.0  # with a server that is slow and not away
+
+
 @asynccontextmanager
-async def connected_bus(url: str) -> AsyncIterator[NatsBus]:
-    bus = NatsBus(Settings(nats_url=url), name="test")
+async def connected_bus(url: str, *, ping_seconds: float = PATIENCE_SECONDS) -> AsyncIterator[NatsBus]:
+    bus = NatsBus(Settings(nats_url=url, nats_ping_seconds=ping_seconds), name="test")
     await bus.start()
     try:
         await bus.link.wait_connected()
@@ -42,8 +45,10 @@ async def connected_bus(url: str) -> AsyncIterator[NatsBus]:
         await bus.close()
 
 
-async def open_publisher(bus: NatsBus, **options: Any) -> WindowedPublisher:
-    publisher = WindowedPublisher(bus.link, **options)
+async def open_publisher(
+    bus: NatsBus, *, window: int = 256, timeout_seconds: float = PATIENCE_SECONDS
+) -> WindowedPublisher:
+    publisher = WindowedPublisher(bus.link, window=window, timeout_seconds=timeout_seconds)
     await publisher.open()
     return publisher
 
@@ -74,16 +79,23 @@ async def publish_from(
 
 async def stored_bodies(bus: NatsBus) -> list[bytes]:
     """All messages of the stream in order."""
-    info = await call_api(bus.link, "STREAM.INFO.EVT")
+    state = await stream_state(bus)
     bodies = []
-    for sequence in range(info["state"]["first_seq"], info["state"]["last_seq"] + 1):
-        message = await bus.link.request("$JS.API.DIRECT.GET.EVT", b'{"seq":%d}' % sequence)
+    for sequence in range(state["first_seq"], state["last_seq"] + 1):
+        asked = b'{"seq":%d}' % sequence
+        message = await bus.link.request("$JS.API.DIRECT.GET.EVT", asked, timeout_seconds=PATIENCE_SECONDS)
         bodies.append(message.data)
-    return bodies if info["state"]["messages"] else []
+    return bodies if state["messages"] else []
+
+
+async def stream_state(bus: NatsBus) -> dict[str, int]:
+    answer = await bus.link.request("$JS.API.STREAM.INFO.EVT", timeout_seconds=PATIENCE_SECONDS)
+    state: dict[str, int] = json.loads(answer.data)["state"]
+    return state
 
 
 async def last_sequence(bus: NatsBus) -> int:
-    return int((await call_api(bus.link, "STREAM.INFO.EVT"))["state"]["last_seq"])
+    return (await stream_state(bus))["last_seq"]
 
 
 async def test_all_are_stored_in_the_order_of_publishing(bus: NatsBus) -> None:
@@ -174,7 +186,7 @@ async def test_after_a_restart_of_the_publisher_it_goes_on(bus: NatsBus) -> None
 
 
 async def test_a_subject_without_a_stream_is_told_at_once(bus: NatsBus) -> None:
-    publisher = await open_publisher(bus, timeout_seconds=30.0)
+    publisher = await open_publisher(bus)
     future = await publisher.publish("nobody.listens", b"x", {})
     with pytest.raises(PublishFailed) as failure:
         await future
@@ -211,11 +223,12 @@ async def test_every_future_resolves_when_the_server_is_killed_in_mid_window(ser
 
 
 async def test_a_frozen_server_fails_what_is_on_its_way_and_its_late_storing_does_no_harm(server: NatsProcess) -> None:
-    async with connected_bus(server.url) as bus:
-        publisher = await open_publisher(bus, window=400, timeout_seconds=1.0)
+    async with connected_bus(server.url, ping_seconds=1.0) as bus:
+        publisher = await open_publisher(bus, window=400)
         assert await publish_from(publisher, range(3), after=0) == [Stored(1), Stored(2), Stored(3)]
+        hasty = await open_publisher(bus, window=400, timeout_seconds=1.0)
         server.pause()
-        outcomes = await publish_from(publisher, range(3, 200), after=3)
+        outcomes = await publish_from(hasty, range(3, 200), after=3)
         assert {getattr(outcome, "code", None) for outcome in outcomes} <= {"timeout", "away"}
         await bus.link.session_over.wait()  # noticed by the pings alone
         server.resume()
@@ -232,12 +245,17 @@ async def test_a_frozen_server_fails_what_is_on_its_way_and_its_late_storing_doe
 
 async def test_lost_acknowledgements_are_found_stored(server: NatsProcess) -> None:
     """The proxy throws away what the server answers: all is stored, nothing is known."""
-    async with proxied(server) as (proxy, url), connected_bus(url) as bus:
+    async with proxied(server) as (proxy, url), connected_bus(url) as bus, connected_bus(server.url) as witness:
         publisher = await open_publisher(bus, window=100, timeout_seconds=0.5)
         proxy.swallow("down")
         outcomes = await publish_from(publisher, range(100), after=0)
         assert {getattr(outcome, "code", None) for outcome in outcomes} == {"timeout"}
         assert publisher.unacknowledged == 0, "memory is bounded"
+
+        async def is_stored() -> bool:
+            return await last_sequence(witness) == 100
+
+        await until_true(is_stored)
         proxy.swallow()
         proxy.cut()
         await bus.link.session_over.wait()

@@ -17,7 +17,7 @@ async def test_a_large_pipeline_arrives_whole(settings: Settings) -> None:
     connection = await connect(settings, "test")
     assert isinstance(connection, FlushingAsyncConnection)
     # Left to psycopg alone this waits for ever.
-    async with asyncio.timeout(20), connection, connection.pipeline() as pipeline:
+    async with asyncio.timeout(60), connection, connection.pipeline() as pipeline:
         cursors = [await connection.execute(LENGTH, (bytes(BYTES_EACH),)) for _ in range(STATEMENTS)]
         await pipeline.sync()
         sizes = [(await cursor.fetchone() or (0,))[0] for cursor in cursors]

@@ -110,7 +110,8 @@ async def test_lost_connections_lose_and_double_nothing(database_url: str) -> No
 
 async def test_a_connection_that_fell_silent_is_given_up(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projector_module, "COMMIT_SECONDS_MAX", 3.0)
-    async with open_world(database_url) as world, postgres_proxy(database_url) as proxy:
+    hasty = open_world(database_url, database_connect_timeout_seconds=5)
+    async with hasty as world, postgres_proxy(database_url) as proxy:
         events = shuffled(some_histories(3, 40))
         half = len(events) // 2
         # Only what it writes goes through the network: it reads and leads on other connections.
@@ -147,7 +148,9 @@ async def test_one_leads_and_another_takes_over_when_it_ends(database_url: str) 
 
 async def test_a_runner_that_was_overtaken_writes_nothing(database_url: str) -> None:
     """It believes to lead, as one that was frozen would: its commit is refused by the epoch."""
-    async with open_world(database_url, leader_renew_seconds=1.5) as world:
+    # It does not look again whether it leads: it would find out by that, and stand by.
+    never = {"leader_lease_seconds": 7_200.0, "leader_renew_seconds": 3_600.0}
+    async with open_world(database_url, **never) as world:
         events = shuffled(some_histories(2, 40))
         async with projecting(world):
             await until_views_reach(world.url, write_log(world.url, events[:10]))

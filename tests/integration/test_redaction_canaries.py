@@ -15,6 +15,7 @@ from infra.settings import Settings
 from tests.integration.test_worker import open_client, over, start_process
 from tests.support.fake_openai import fake_openai
 from tests.support.model_server import Plan
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -40,18 +41,19 @@ async def test_no_canary_leaves_but_to_its_user(settings: Settings) -> None:
         async with open_client(settings) as client:
             process = await asyncio.to_thread(start_process, settings)
             try:
+                await until(lambda: "nats.connected" in process.output)
                 user_id = await client.user()
                 reply_id = await client.post(user_id, f"Remind me to ask {', '.join(CANARIES)}")
                 end = await client.ended(user_id, reply_id)
                 tasks = [f.event for f in await client.facts(user_id) if isinstance(f.event, TaskCreated)]
                 process.expect("reply.ended")
+                await until(lambda: any(reply_id in subject for subject, _ in published))
             finally:
                 process.close()
         await connection.drain()
         assert end.content.text.startswith(MEANT)
         assert [task.content.title for task in tasks] == ["ask canary.john@example.org"]
         assert server.calls
-        assert any(reply_id in subject for subject, _ in published)
         sent = "".join(msgspec.json.encode(call.body).decode() for call in server.calls)
         assert "[EMAIL_1], [PHONE_1], [CARD_1], [IBAN_1]" in sent
         for canary in CANARIES:

@@ -16,11 +16,13 @@ from domain.ports import StoredEvent
 from infra.clock import SystemClock
 from infra.event_log.store import PostgresEventLog, open_event_log
 from infra.nats.bus import NatsBus
+from infra.nats.link import NatsAway
 from infra.nats.streams import call_api
 from infra.postgres import open_pool
 from infra.settings import Settings
 from tests.support.facts import append_sessions
 from tests.support.nats_process import NatsProcess, nats_process
+from tests.support.patience import PATIENCE
 from tests.support.tcp_proxy import tcp_proxy
 from tests.support.waiting import until, until_true
 from workers.relay import Relay
@@ -38,7 +40,7 @@ def server(tmp_path: Path) -> Iterator[NatsProcess]:
 
 @pytest.fixture
 async def log(database_url: str) -> AsyncIterator[PostgresEventLog]:
-    settings = Settings(database_url=database_url)
+    settings = Settings(database_url=database_url, **PATIENCE)
     async with open_pool(settings, "test") as pool, open_event_log(settings, pool) as log:
         yield log
 
@@ -81,17 +83,21 @@ async def relaying(log: PostgresEventLog, url: str) -> AsyncIterator[NatsBus]:
 
 
 async def published(bus: NatsBus) -> list[tuple[str, dict[str, str], bytes]]:
-    """Subject, headers and body of all messages, in order."""
-    info = await call_api(bus.link, "STREAM.INFO.EVT")
-    if "error" in info or not info["state"]["messages"]:
+    """Subject, headers and body of all messages, in order; none while the server does not answer."""
+    await bus.link.wait_connected()
+    try:
+        info = await call_api(bus.link, "STREAM.INFO.EVT")
+        if "error" in info or not info["state"]["messages"]:
+            return []
+        body = {"seq": info["state"]["first_seq"], "next_by_subj": "evt.v1.>", "batch": 100_000}
+        replies, _ = await bus.link.exchange(
+            "$JS.API.DIRECT.GET.EVT",
+            json.dumps(body).encode(),
+            is_last=lambda message: "Status" in (message.headers or {}),
+            timeout_seconds=30.0,
+        )
+    except NatsAway:
         return []
-    body = {"seq": info["state"]["first_seq"], "next_by_subj": "evt.v1.>", "batch": 100_000}
-    replies, _ = await bus.link.exchange(
-        "$JS.API.DIRECT.GET.EVT",
-        json.dumps(body).encode(),
-        is_last=lambda message: "Status" in (message.headers or {}),
-        timeout_seconds=30.0,
-    )
     return [(m.headers["Nats-Subject"], m.headers, m.data) for m in replies if m.headers and m.data]
 
 
@@ -102,7 +108,6 @@ async def until_published(bus: NatsBus, log: PostgresEventLog) -> list[tuple[str
 
     async def is_complete() -> bool:
         nonlocal messages
-        await bus.link.wait_connected()
         messages = await published(bus)
         return bool(messages) and messages[-1][1]["ce-globalpos"] == str(last)
 
@@ -238,14 +243,13 @@ async def test_somebody_elses_message_at_the_end_only_costs_a_repetition(log: Po
     async with relaying(log, nats_url) as bus:
         await until_published(bus, log)
         bus.link.send("evt.v1.17/two.session.Forged", b"{}")
-        await bus.link.round_trip()
+        await bus.link.round_trip(timeout_seconds=30.0)
     await writer.append(5)
     async with relaying(log, nats_url) as bus:
         last = await log.last_position()
         messages: list[tuple[str, dict[str, str], bytes]] = []
         async with asyncio.timeout(60):
             while not messages or messages[-1][1].get("ce-globalpos") != str(last):
-                await bus.link.wait_connected()
                 messages = await published(bus)
     ours = [headers["ce-globalpos"] for _, headers, _ in messages if "ce-globalpos" in headers]
     assert list(dict.fromkeys(ours)) == [str(event.position) for event in await whole_log(log)]
@@ -276,12 +280,13 @@ async def test_lost_acknowledgements_lead_to_no_doubles(log: PostgresEventLog, s
             await writer.append(100)
             await until_published(bus, log)
             for round_number in range(6):
+                over = bus.link.session_over
                 if round_number % 2:
                     proxy.swallow("down")
                 else:
                     proxy.cut_after(random.randint(1, 40_000), "up")
                 await writer.append(300)
-                await bus.link.session_over.wait()
+                await over.wait()
                 proxy.swallow()
                 proxy.cut()
                 await until_published(bus, log)

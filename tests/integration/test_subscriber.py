@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -39,7 +38,7 @@ def handled_rows(path: Path) -> list[tuple[str, int]]:
     """User and version of each event, in the order of handling."""
     if not path.exists():
         return []
-    with closing(sqlite3.connect(path)) as database:
+    with closing(sqlite3.connect(path, timeout=60)) as database:
         if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'handled'").fetchone():
             return []
         return database.execute("SELECT user, version FROM handled ORDER BY rowid").fetchall()
@@ -147,11 +146,8 @@ async def test_the_rights_in_the_docs_are_enough_and_no_more(tmp_path: Path) -> 
 def server_with_users(folder: Path) -> Iterator[Callable[[str], str]]:
     """A NATS server with two users: `app` may do all, `subscriber` what docs/subscribers.md says."""
     rights = (ROOT / "docs" / "subscribers.md").read_text().split("    permissions: ")[1]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     (folder / "server.conf").write_text(
-        f"""host: 127.0.0.1, port: {port}
+        f"""host: 127.0.0.1, port: -1
         jetstream {{ store_dir: "{folder / "store"}" }}
         authorization {{ users: [
           {{ user: app, password: secret }}
@@ -160,6 +156,7 @@ def server_with_users(folder: Path) -> Iterator[Callable[[str], str]]:
     )
     server = Running([str(nats_binary()), "--config", str(folder / "server.conf")])
     try:
+        port = server.expect(r"Listening for client connections on 127\.0\.0\.1:(\d+)")[1]
         server.expect("Server is ready")
         yield lambda user: f"nats://{user}:secret@127.0.0.1:{port}"
     finally:

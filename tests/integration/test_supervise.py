@@ -99,7 +99,8 @@ async def test_each_life_has_a_name_of_its_own_and_the_dead_one_is_told() -> Non
         await until(lambda: dead == ["life-1"])
 
 
-async def test_a_role_that_cannot_start_is_tried_again_until_it_can() -> None:
+async def test_a_role_that_cannot_start_is_tried_again_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.embedded.supervise.OUTPUT_SECONDS", 60.0)
     behaviours = iter(["broken", "broken", "broken"])
     async with kept_alive(lambda: next(behaviours, "good")) as (child, said):
         await child.ready.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,12 @@ async def test_what_an_address_gives_is_judged_like_an_upload(
 
 
 async def test_what_may_be_better_in_a_moment_is_tried_once_more(world: ApiWorld, ears: Ears) -> None:
+    async def nobody(host: str, port: int) -> Sequence[str]:
+        raise OSError("no such name")
+
     user = world.user()
     job = await started(world, user, "https://nobody.invalid/a")
-    jobs = jobs_of(world, ears)
+    jobs = replace(jobs_of(world, ears), fetch=SafeFetch(resolve=nobody))
     assert await jobs.work(job, 1) == RETRY_SECONDS
     assert not any(isinstance(fact.event, VoiceJobEnded) for fact in await user.facts())
     assert await jobs.work(job, 2) is None

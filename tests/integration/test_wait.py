@@ -87,8 +87,9 @@ async def test_a_write_is_in_the_next_read(world: World, freshness: Freshness, n
 
 
 async def test_a_view_that_stands_still_is_read_as_it_is_and_others_are_waited_for(
-    world: World, freshness: Freshness
+    world: World, freshness: Freshness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("projections.wait.STANDING_SECONDS", 3_600.0)
     await freshness.catch_up(["state"], USER, 30)  # there is nothing yet
     write_log(world.url, History(USER).say().rows)
     await freshness.catch_up(["chat"], USER, 0.05)

@@ -5,6 +5,7 @@ A route that is in the document and not here fails the tests: nobody may add one
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from tests.support.api_world import ApiWorld, User
 
 BASE = "/api/v1"
 METHODS = ("get", "post", "put", "patch", "delete")
+USERS_AT_ONCE = 8
 GOOD_QUERIES = {"search": "?q=text"}  # where one is needed
 
 
@@ -101,6 +103,18 @@ async def own_objects(user: User, word: str = "mine") -> Owned:
         event_id=made["id"],
         **await _flights(user),
     )
+
+
+async def known_users(world: ApiWorld, count: int) -> list[tuple[User, Owned]]:
+    """Somebody new each, with one of each kind of object; several at once, since most of it is waiting for replies."""
+    places = asyncio.Semaphore(USERS_AT_ONCE)
+
+    async def known() -> tuple[User, Owned]:
+        async with places:
+            user = world.user()
+            return user, await own_objects(user)
+
+    return await asyncio.gather(*(known() for _ in range(count)))
 
 
 async def _flights(user: User) -> dict[str, str]:

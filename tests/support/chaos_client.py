@@ -83,12 +83,13 @@ class ChaosClient:
         body: Any = None,
         *,
         key: str | None = None,
+        api: int | None = None,
         seconds: float = GIVE_UP_SECONDS,
     ) -> Op:
-        """Again and again, with the same key, until there is an answer."""
+        """Again and again, with the same key, until there is an answer: of the `api`-th process or of any."""
         key = key if key is not None or method == "GET" else self.new_key()
         deadline, pause = monotonic() + seconds, PAUSE_SECONDS
-        while not (op := await self.send(what, method, path, body, key=key)).is_known:
+        while not (op := await self.send(what, method, path, body, key=key, api=api)).is_known:
             assert monotonic() < deadline, f"{self.name}: no answer to {what} for {seconds:.0f} s; last: {op}"
             await asyncio.sleep(pause * (1 + self.rng.random()))
             pause = min(2 * pause, PAUSE_SECONDS_MAX)

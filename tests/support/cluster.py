@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -49,6 +49,9 @@ FAST = {
     "stream_ping_seconds": 1.0,
     "drain_seconds": 2.0,
     "database_idle_timeout_seconds": 2.0,
+    # But for these: a machine that stands still for a moment is no store and no view that is away.
+    "database_wait_seconds": 10.0,
+    "min_version_wait_seconds": 10.0,
     "llm_provider": "openai",
     "llm_model": "stand-in",
     "llm_timeout_seconds": 2.0,
@@ -123,11 +126,10 @@ class Member:
         self._held.may_start.set()
 
     def freeze(self) -> None:
-        os.kill(self.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        if self._child.pid is not None:
-            os.kill(self.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     async def until_ready(self, seconds: float = GIVE_UP_SECONDS) -> None:
         async with asyncio.timeout(seconds):
@@ -138,6 +140,12 @@ class Member:
         self.release()
         await self._child.stop()
         await self._task
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To who lives: one that has just ended by itself is asked for its status a moment before we hear of it."""
+        if self._child.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._child.pid, number)
 
 
 class Cluster:
@@ -172,7 +180,7 @@ class Cluster:
         kind = name.rpartition("-")[0]
         own = settings or self.settings
         if kind == "api":
-            self._ports[name] = free_port()
+            self._ports[name] = free_port(besides=self._ports.values())
             own = replace(own, port=self._ports[name])
         role = Role(
             name=name,
@@ -253,10 +261,11 @@ async def running_cluster(data_dir: Path, model: ModelProcess, **roles: int) -> 
         await cluster.stop()
 
 
-def free_port() -> int:
+def free_port(*, besides: Collection[int] = ()) -> int:
+    """`besides`: ports that are promised to who does not listen yet."""
     while True:
         port = PORT_FIRST + random_below(PORT_COUNT)
-        if is_free("127.0.0.1", port):
+        if port not in besides and is_free("127.0.0.1", port):
             return port
 
 

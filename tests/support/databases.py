@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -10,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from infra.embedded.postgres import ROLE, EmbeddedPostgres
+from tests.support.waiting import GIVE_UP_SECONDS
 
 TEMPLATE = "template_migrated"
 
@@ -32,7 +34,7 @@ class PostgresServer:
         try:
             yield self.server.url(name)
         finally:
-            self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            self._drop(name)
 
     def _make_template(self) -> None:
         from infra.migrate import upgrade
@@ -44,6 +46,16 @@ class PostgresServer:
     def _create(self, name: str, template: str) -> None:
         statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
         self._execute(statement.format(*map(sql.Identifier, (name, ROLE, template))))
+
+    def _drop(self, name: str) -> None:
+        """The server gives those who are still connected five seconds to end, which a busy machine may not have."""
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while True:
+            try:
+                return self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            except psycopg.errors.ObjectInUse:
+                if time.monotonic() > deadline:
+                    raise
 
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.server.url("postgres", superuser=True), autocommit=True) as connection:

@@ -17,9 +17,11 @@ from api.auth.authenticator import Authenticator, TrustedIssuer
 from api.auth.jwks import FixedKey
 from api.auth.token_keys import secret_key
 from api.auth.tokens import ClaimRules, Principal
+from api.http import server as http_server
 from api.http.edge import Edge, litestar_options
 from api.http.headers import Cors
 from api.http.server import Server, server_config
+from api.live import client, hub_registry
 from api.realtime import Commands, RealtimeEndpoint
 from api.stream import StreamEndpoint, stream_route
 from api.voice_desk import VoiceDesk
@@ -34,6 +36,8 @@ from tests.support.echo_app import token as token_of_test
 from tests.support.live_world import USER, Process, World
 
 FAR = 3_000_000_000
+# How long the product waits for those who do not read their last frame: module and name.
+END_SECONDS = ((client, "CUT_SECONDS"), (hub_registry, "CUT_SECONDS"), (http_server, "DRAIN_SECONDS_MAX"))
 
 
 def token(**changes: Any) -> str:
@@ -68,8 +72,8 @@ class LiveServer:
     @asynccontextmanager
     async def stream(self, query: str = "", **headers: str) -> AsyncIterator[SseStream]:
         async with (
-            httpx.AsyncClient(base_url=self.url, timeout=30, verify=False) as client,
-            client.stream("GET", self.stream_path + query, headers={**bearer(), **headers}) as response,
+            httpx.AsyncClient(base_url=self.url, timeout=30, verify=False) as caller,
+            caller.stream("GET", self.stream_path + query, headers={**bearer(), **headers}) as response,
         ):
             yield SseStream(response)
 

@@ -71,7 +71,7 @@ def _serve(context_tokens: int, slots: int) -> None:
     params.port = 0
     params.n_ctx = context_tokens
     params.n_parallel = slots
-    params.cpuparams.n_threads = 2
+    params.cpuparams.n_threads = 1  # two wait for each other, spinning: on busy cores that takes many times as long
     params.use_jinja = True
     params.endpoint_metrics = True
     params.endpoint_slots = True

@@ -51,11 +51,13 @@ class LogLoad:
 
     async def run(self) -> Totals:
         async with AsyncExitStack() as stack:
-            settings = Settings(database_url=self.database_url)
+            settings = Settings(database_url=self.database_url, database_wait_seconds=60.0)
             logs = [await stack.enter_async_context(open_event_log(settings)) for _ in range(self.processes)]
+            # Before the writers begin, or they might be through before the first one is rolled back.
+            beside = await stack.enter_async_context(await psycopg.AsyncConnection.connect(self.database_url))
             readers = [asyncio.create_task(self._read(log)) for log in logs]
             fleeting = asyncio.create_task(self._read_in_parts(logs[0]))
-            rollbacks = asyncio.create_task(self._roll_back())
+            rollbacks = asyncio.create_task(self._roll_back(beside))
             await asyncio.gather(*(self._write(logs[n % len(logs)]) for n in range(self.writers)))
             self.is_over = True
             await rollbacks
@@ -80,17 +82,16 @@ class LogLoad:
             else:
                 self.totals.conflicts += 1
 
-    async def _roll_back(self) -> None:
+    async def _roll_back(self, connection: psycopg.AsyncConnection) -> None:
         """Positions are taken, and never committed: readers must take the gaps for what they are."""
-        async with await psycopg.AsyncConnection.connect(self.database_url) as connection:
-            binary_arrays.accept(connection)
-            while not self.is_over:
-                lost = an_append(new_user_id(), 0, event(), event())
-                await connection.execute(APPEND, append_parameters([lost]))
-                await asyncio.sleep(self.dice.random() / 200)
-                await connection.rollback()
-                self.totals.rolled_back += 1
-                await asyncio.sleep(self.dice.random() / 100)
+        binary_arrays.accept(connection)
+        while not self.is_over:
+            lost = an_append(new_user_id(), 0, event(), event())
+            await connection.execute(APPEND, append_parameters([lost]))
+            await asyncio.sleep(self.dice.random() / 200)
+            await connection.rollback()
+            self.totals.rolled_back += 1
+            await asyncio.sleep(self.dice.random() / 100)
 
     async def _read(self, log: EventLog) -> array[int]:
         got = array("q")

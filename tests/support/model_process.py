@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from tests.support.model_server import Plan
-from tests.support.processes import ROOT
+from tests.support.processes import GIVE_UP_SECONDS, ROOT
 
 # Characters of one to four bytes, line ends of every kind, and what SSE could take for its own.
 TEXT = (
@@ -39,7 +39,7 @@ class ModelProcess:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(GIVE_UP_SECONDS)
         self._process.stdout.close()
 
     async def plan(self, plan: Plan) -> None:

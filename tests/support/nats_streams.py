@@ -35,9 +35,9 @@ def delete_all_streams(url: str) -> None:
 
 
 async def _delete_all_streams(url: str) -> None:
-    client = await nats.connect(url, connect_timeout=5)
+    client = await nats.connect(url, connect_timeout=int(GIVE_UP_SECONDS))
     try:
-        stream_manager = client.jetstream()
+        stream_manager = client.jetstream(timeout=GIVE_UP_SECONDS)
         for stream in await stream_manager.streams_info():
             assert stream.config.name is not None
             await stream_manager.delete_stream(stream.config.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -75,8 +76,12 @@ class Connection:
 
 
 @asynccontextmanager
-async def connected(server: Server) -> AsyncIterator[Connection]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+async def connected(server: Server, *, first: bytes = b"") -> AsyncIterator[Connection]:
+    """`first`, a few bytes, is sent before the server can take the connection, and starts its clock by that."""
+    client = socket.create_connection(("127.0.0.1", server.port))
+    client.sendall(first)
+    client.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=client)
     try:
         yield Connection(reader, writer)
     finally:

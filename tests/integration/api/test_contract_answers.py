@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from api.app import HANDLERS
 from api.schemas import answers as answer_schemas
 from domain.shapes import utc
-from tests.support.api_routes import SPECIAL, good_body, own_objects, routes_of
+from tests.support.api_routes import SPECIAL, good_body, known_users, own_objects, routes_of
 from tests.support.api_world import ApiWorld, User
 from tests.support.waiting import eventually_true
 
@@ -42,11 +42,9 @@ async def read(user: User, path: str, operation: str) -> Any:
 
 
 async def test_commands_and_queries_answer_as_documented(world: ApiWorld) -> None:
-    for name, route in (await routes_of(world)).items():
-        if name in (*SPECIAL, "openStream"):
-            continue
-        user = world.user()
-        owned = await own_objects(user)
+    routes = {name: route for name, route in (await routes_of(world)).items() if name not in (*SPECIAL, "openStream")}
+    known = await known_users(world, len(routes))
+    for (name, route), (user, owned) in zip(routes.items(), known, strict=True):
         answer = await user.send(route.method, route.filled(**owned.path_values()), good_body(name, owned))
         assert answer.is_success, answer.text
         models()[name].model_validate_json(answer.content)

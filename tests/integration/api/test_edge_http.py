@@ -16,7 +16,7 @@ from tests.support.serving import Connection, RawReply, connected, serving
 BODY = b'{"text": "x"}'
 HEAD_BYTES_MAX = WireLimits().head_bytes_max
 HASTY = WireLimits(head_seconds_max=1.0, body_seconds_max=1.0)
-"""For what waits until a clock runs out; long enough for a machine that stalls. All others use the usual limits."""
+"""For what waits until a clock runs out. All others use the usual limits."""
 
 
 def ask(
@@ -51,12 +51,6 @@ async def hasty_server(anyio_backend: object) -> AsyncIterator[Server]:
 @pytest.fixture
 async def connection(server: Server) -> AsyncIterator[Connection]:
     async with connected(server) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def hasty(hasty_server: Server) -> AsyncIterator[Connection]:
-    async with connected(hasty_server) as opened:
         yield opened
 
 
@@ -158,43 +152,47 @@ async def test_a_head_of_nearly_the_limit_is_fine(connection: Connection) -> Non
         assert (await connection.reply()).status == 202
 
 
-async def test_a_head_that_comes_too_slowly_is_408(hasty: Connection) -> None:
-    await hasty.write(b"GET /health/live HTTP/1.1\r\nHost: a\r\n")
-    check_problem(await hasty.reply(), 408)
-    assert await hasty.closed() == b""
+async def test_a_head_that_comes_too_slowly_is_408(hasty_server: Server) -> None:
+    async with connected(hasty_server, first=b"GET /health/live HTTP/1.1\r\nHost: a\r\n") as hasty:
+        check_problem(await hasty.reply(), 408)
+        assert await hasty.closed() == b""
 
 
-async def test_the_second_head_of_a_connection_has_its_clock_too(hasty: Connection) -> None:
-    await hasty.write(ask(body=BODY) + b"GET /health")
-    assert (await hasty.reply()).status == 202
-    check_problem(await hasty.reply(), 408)
-    assert await hasty.closed() == b""
+async def test_the_second_head_of_a_connection_has_its_clock_too(hasty_server: Server) -> None:
+    async with connected(hasty_server, first=ask(body=BODY) + b"GET /health") as hasty:
+        assert (await hasty.reply()).status == 202
+        check_problem(await hasty.reply(), 408)
+        assert await hasty.closed() == b""
 
 
-async def test_a_connection_that_says_nothing_is_closed(hasty: Connection) -> None:
-    assert await hasty.closed() == b""
+async def test_a_connection_that_says_nothing_is_closed(hasty_server: Server) -> None:
+    async with connected(hasty_server) as hasty:
+        assert await hasty.closed() == b""
 
 
-async def test_a_body_that_comes_too_slowly_is_408_and_ends_the_connection(hasty: Connection) -> None:
-    await hasty.write(ask("Content-Length: 13", "Content-Type: application/json") + b"{")
-    check_problem(await hasty.reply(), 408)
-    assert await hasty.closed() == b""
+async def test_a_body_that_comes_too_slowly_is_408_and_ends_the_connection(hasty_server: Server) -> None:
+    begun = ask("Content-Length: 13", "Content-Type: application/json") + b"{"
+    async with connected(hasty_server, first=begun) as hasty:
+        check_problem(await hasty.reply(), 408)
+        assert await hasty.closed() == b""
 
 
-async def test_a_file_that_comes_too_slowly_is_408_while_its_handler_reads(hasty: Connection) -> None:
+async def test_a_file_that_comes_too_slowly_is_408_while_its_handler_reads(hasty_server: Server) -> None:
     lines = ("Transfer-Encoding: chunked", "Content-Type: multipart/form-data; boundary=b")
-    await hasty.write(ask(*lines, path="/api/v1/voice-upload") + b"1\r\n-\r\n")
-    check_problem(await hasty.reply(), 408)
+    begun = ask(*lines, path="/api/v1/voice-upload") + b"1\r\n-\r\n"
+    async with connected(hasty_server, first=begun) as hasty:
+        check_problem(await hasty.reply(), 408)
 
 
-async def test_a_long_body_has_more_time(hasty: Connection) -> None:
-    """A second more for each 64 KiB: this one takes longer than a small one may, and has 5 s for it."""
-    size = 4 * HASTY.bytes_per_second_min
+async def test_a_long_body_has_more_time(hasty_server: Server) -> None:
+    """A second more for each 64 KiB: this one takes longer than a small one may, and has 17 s for it."""
+    size = 16 * HASTY.bytes_per_second_min
     head = ask(f"Content-Length: {size}", "Content-Type: text/calendar", path="/api/v1/calendar/import")
-    await hasty.write(head + b"x" * (size - 1))
-    await asyncio.sleep(1.5 * HASTY.body_seconds_max)
-    await hasty.write(b"x")
-    assert json.loads((await hasty.reply()).body) == {"size": size}
+    async with connected(hasty_server, first=head + b"x" * 1_000) as hasty:
+        await hasty.write(b"x" * (size - 1_001))
+        await asyncio.sleep(1.5 * HASTY.body_seconds_max)
+        await hasty.write(b"x")
+        assert json.loads((await hasty.reply()).body) == {"size": size}
 
 
 @pytest.mark.parametrize(

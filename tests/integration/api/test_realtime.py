@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from api.live import client as client_module
 from commands.sessions import OpenSession
-from tests.support.live_server import LiveServer, bearer, live_server
+from tests.support.live_server import END_SECONDS, LiveServer, bearer, live_server
 from tests.support.live_world import GENERATION
 from tests.support.sse_reader import Reducer, read_events
 from tests.support.waiting import until
@@ -21,8 +23,25 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(autouse=True)
+def waits_for_whoever_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still reads no last frame either."""
+    for module, name in END_SECONDS:
+        monkeypatch.setattr(module, name, 60.0)
+
+
 def socket_to(live: LiveServer, query: str = "", **headers: str) -> connect:
-    return connect(live.socket_url + query, additional_headers={**bearer(), **headers}, close_timeout=0.5)
+    given = {**bearer(), **headers}
+    return connect(live.socket_url + query, additional_headers=given, open_timeout=60, close_timeout=0.5)
+
+
+def deaf_socket_to(live: LiveServer) -> connect:
+    """One that takes in little of what it does not read."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    client.connect(("127.0.0.1", live.server.port))
+    client.setblocking(False)
+    return connect(live.socket_url, sock=client, additional_headers=bearer(), open_timeout=60, close_timeout=0.5)
 
 
 async def ask(socket: ClientConnection, **message: Any) -> dict[str, Any]:
@@ -240,8 +259,9 @@ async def test_a_socket_that_leaves_is_noticed_at_once() -> None:
         await until(lambda: not live.process.hub.clients)
 
 
-async def test_a_socket_that_breaks_a_rule_and_does_not_read_is_dropped() -> None:
-    async with live_server(queue_frames=100_000) as live, socket_to(live) as socket:
+async def test_a_socket_that_breaks_a_rule_and_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "CUT_SECONDS", 0.5)
+    async with live_server(queue_frames=100_000) as live, deaf_socket_to(live) as socket:
         await until(lambda: len(live.process.hub.clients) == 1)
         socket.transport.pause_reading()
         (client,) = live.process.hub.clients
@@ -256,7 +276,7 @@ async def test_a_socket_that_breaks_a_rule_and_does_not_read_is_dropped() -> Non
 
 
 async def test_a_socket_that_does_not_read_is_dropped() -> None:
-    async with live_server(queue_frames=8) as live, socket_to(live) as socket:
+    async with live_server(queue_frames=8) as live, deaf_socket_to(live) as socket:
         await until(lambda: len(live.process.hub.clients) == 1)
         socket.transport.pause_reading()
         while live.process.hub.clients:

@@ -8,7 +8,7 @@ import pytest
 from domain.events import ReplyCompleted, ReplyStopped, ReplyStopRequested
 from tests.support.api_world import HOLD, ApiWorld, User
 from tests.support.sse_reader import ENDS, Reducer, read_events
-from tests.support.waiting import eventually_true
+from tests.support.waiting import eventually, eventually_true
 
 pytestmark = pytest.mark.anyio
 
@@ -30,9 +30,12 @@ async def follow(user: User, url: str, *, at: int = 0, until: str) -> Reducer:
 
 
 async def holding(user: User) -> dict[str, str]:
-    """The ack of a message whose reply has begun and waits."""
+    """The ack of a message whose reply has begun, said its first word, and waits."""
+    model = user.world.model
+    before = model.held
     ack = await user.say(HOLD)
     await user.message(ack["replyId"], "streaming")
+    await eventually(lambda: model.held > before, "the model to wait")
     return ack
 
 

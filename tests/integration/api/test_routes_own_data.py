@@ -22,7 +22,7 @@ from projections.export import Exporter
 from tests.support.api_routes import own_objects
 from tests.support.api_world import HOLD, ApiWorld, User
 from tests.support.sse_reader import read_events
-from tests.support.waiting import eventually_true
+from tests.support.waiting import GIVE_UP_SECONDS, eventually_true
 
 pytestmark = pytest.mark.anyio
 
@@ -233,7 +233,7 @@ async def test_running_and_waiting_replies_end_and_streams_close_with_a_frame(wo
     user = world.user()
     session = await user.made("/sessions")
     frames: list[str] = []
-    started = asyncio.Event()
+    listens, hears = [[asyncio.Event() for _ in world.clients] for _ in range(2)]
 
     async def listen(at: int) -> None:
         headers = {"authorization": f"Bearer {user.token}"}
@@ -242,17 +242,23 @@ async def test_running_and_waiting_replies_end_and_streams_close_with_a_frame(wo
         async with world.clients[at].stream("GET", path, headers=headers) as stream:
             async for chunk in stream.aiter_bytes():
                 data += chunk
+                if b"state.updated" in data:  # which greets whoever gets all from here on
+                    listens[at].set()
                 if b"llm.token" in data:
-                    started.set()
+                    hears[at].set()
         if at == 1:
             frames.extend(event["event"] for event in read_events(data))
 
     listening = [asyncio.create_task(listen(at)) for at in (0, 1)]
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        await asyncio.gather(*(each.wait() for each in listens))
     running = await user.say(HOLD)
     waiting = await user.say("and this waits")
-    await asyncio.wait_for(started.wait(), 20)
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        await asyncio.gather(*(each.wait() for each in hears))
     await user.made("/erase")
-    await asyncio.wait_for(asyncio.gather(*listening), 20)
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        await asyncio.gather(*listening)
     assert frames[-3:] == ["message.stopped", "message.stopped", "user.erased"]
     assert running["replyId"] != waiting["replyId"]
     world.model.may_go_on.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -10,10 +11,23 @@ from domain.events import ReminderFired
 from domain.frames import frame_of
 from domain.ports import Clock
 from infra.clock import SystemClock
-from tests.support.api_world import ApiWorld, User
+from infra.embedded.nats import EmbeddedNats
+from tests.support.api_world import ApiWorld, User, open_world, world_settings
 from workers.schedule import Schedule
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def world(
+    module_database_url: str, nats_server: EmbeddedNats, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ApiWorld]:
+    """Its worker looks for what is due once, before anything is: what fires, fires when a test looks."""
+    settings = world_settings(
+        module_database_url, nats_server.url, tmp_path_factory.mktemp("data"), schedule_poll_seconds=3_600.0
+    )
+    async with open_world(settings) as opened:
+        yield opened
 
 
 def this_minute() -> str:

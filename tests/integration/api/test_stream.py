@@ -18,6 +18,7 @@ from infra.dev_tokens import make_token
 from infra.ids import new_id
 from infra.settings import Settings
 from tests.support.nats_streams import delete_all_streams
+from tests.support.patience import PATIENCE
 from tests.support.sse_reader import Reducer, read_events
 from tests.support.worker_world import ScriptedModel, Step
 
@@ -57,6 +58,7 @@ class Stack:
 
 @asynccontextmanager
 async def stack_of(settings: Settings, *script: Step, apis: int = 2) -> AsyncIterator[Stack]:
+    settings = replace(settings, **PATIENCE)
     async with AsyncExitStack() as stack:
         urls = [await stack.enter_async_context(_api(settings)) for _ in range(apis)]
         stop = asyncio.Event()
@@ -153,7 +155,7 @@ async def test_a_ticket_opens_a_stream_and_a_socket_lists_what_happens(settings:
         opened = (await stack.http.post(f"{stack.urls[0]}/api/v1/sessions", json={})).json()
         ticket = (await stack.http.post(f"{stack.urls[0]}/api/v1/stream/ticket", json={})).json()["ticket"]
         url = f"{stack.urls[0]}{opened['streamUrl']}&ticket={ticket}"
-        async with httpx.AsyncClient() as stranger:
+        async with httpx.AsyncClient(timeout=60) as stranger:
             async with stranger.stream("GET", url) as response:
                 assert response.status_code == 200
             assert (await stranger.get(url)).status_code == 401

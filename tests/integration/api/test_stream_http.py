@@ -11,7 +11,7 @@ import pytest
 from api.live import client as client_module
 from commands.notes import AddNote
 from commands.sessions import OpenSession
-from tests.support.live_server import LiveServer, bearer, live_server
+from tests.support.live_server import END_SECONDS, LiveServer, bearer, live_server
 from tests.support.live_world import GENERATION
 from tests.support.sse_reader import Reducer, read_events
 from tests.support.waiting import until
@@ -94,9 +94,9 @@ async def test_bad_requests_are_problems(
 async def test_a_ticket_opens_one_stream() -> None:
     async with live_server() as live:
         path = live.stream_path + "?ticket=good-ticket"
-        async with httpx.AsyncClient(base_url=live.url) as client, client.stream("GET", path) as response:
+        async with httpx.AsyncClient(base_url=live.url, timeout=30) as client, client.stream("GET", path) as response:
             assert response.status_code == 200
-        async with httpx.AsyncClient(base_url=live.url) as client:
+        async with httpx.AsyncClient(base_url=live.url, timeout=30) as client:
             assert (await client.get(path)).status_code == 401
 
 
@@ -140,7 +140,9 @@ async def test_a_client_that_never_reads_is_dropped_and_others_get_everything(mo
         assert names.count("note.created") == noted
 
 
-async def test_when_the_server_stops_every_stream_is_told_and_the_process_ends() -> None:
+async def test_when_the_server_stops_every_stream_is_told_and_the_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in END_SECONDS:
+        monkeypatch.setattr(module, name, 60.0)
     async with live_server(streams_per_user=0) as live:
         streams = [asyncio.create_task(read_all(live)) for _ in range(STREAMS)]
         await until(lambda: live.process.registry.wants("07/11111111-2222-4333-8444-555555555555"))

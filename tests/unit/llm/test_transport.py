@@ -82,10 +82,10 @@ class Server:
 
 
 @asynccontextmanager
-async def client_of(server: Server, idle_seconds_max: float = 4.0) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(server: Server, idle_seconds_max: float = 60.0) -> AsyncIterator[httpx.AsyncClient]:
     async with server.listening():
         transport = StreamingTransport(idle_seconds_max=idle_seconds_max)
-        async with httpx.AsyncClient(transport=transport, timeout=5) as client:
+        async with httpx.AsyncClient(transport=transport, timeout=60) as client:
             yield client
 
 

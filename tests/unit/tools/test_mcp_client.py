@@ -21,6 +21,7 @@ from tests.support.flight_servers import (
     session_with,
     text_result,
 )
+from tests.support.waiting import until
 from workers.tools.errors import (
     ToolAnswerInvalid,
     ToolChanged,
@@ -191,11 +192,12 @@ async def test_a_list_of_tools_that_never_ends_is_refused() -> None:
 
 async def test_a_call_that_takes_too_long_is_given_up_and_told_to_the_server(stand_in: DuffelStandIn) -> None:
     stand_in.hold = asyncio.Event()
-    session = session_with(in_process(stand_in.server), timeout_seconds=0.2)
+    session = session_with(in_process(stand_in.server))
     tool = (await session.tools())["search_flights"]
+    session._timeout_seconds = 1.0
     with pytest.raises(ToolTimeout):
         await session.call(tool, PARAMS)
-    assert stand_in.cancelled == 1
+    await until(lambda: stand_in.cancelled == 1)
     await session.aclose()
 
 
@@ -224,13 +226,15 @@ async def test_a_server_that_is_silent_again_and_again_is_connected_to_anew(stan
         opened += 1
         return stand_in.server()
 
-    session = session_with(in_process(server), timeout_seconds=0.2)
+    session = session_with(in_process(server))
     tool = (await session.tools())["search_flights"]
     stand_in.hold = asyncio.Event()
+    session._timeout_seconds = 0.2
     for _ in range(2):
         with pytest.raises(ToolTimeout):
             await session.call(tool, PARAMS)
     assert opened == 1
+    session._timeout_seconds = TIMEOUT_SECONDS
     stand_in.hold = None
     stand_in.answer = lambda _arguments: text_result("[]")
     assert await session.call(tool, PARAMS) == []

@@ -38,7 +38,7 @@ async def test_an_answer_is_heard_for_an_hour(
         patch.setattr(SystemClock, "now_ms", lambda self: now_ms() + HOUR_MS)
         expired = await user.get(f"/message/{reply_id}/audio")
         assert (expired.status_code, expired.json()["code"]) == (410, "audio_expired")
-        assert await sweep_of(world, store).sweep() >= 1
+        await sweep_of(world, store).sweep()  # if the worker's own was not quicker
     assert audio_id(reply_id) not in store.job_ids()
     assert (await user.get(f"/message/{reply_id}/audio")).status_code == 410
 
