@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,11 +55,14 @@ async def get_state(request: Request[Any, Any, Any]) -> Response[bytes]:
             fetched = await fetch_changes(views.reader, user.user_id, since=version, limit=limit or CHANGES_DEFAULT)
         elif as_of is not None:
             # Asked first: the fold would read the whole stream to find that out.
-            if as_of > await views.side.log.head(user.user_id):
+            head = await views.side.log.head(user.user_id)
+            if as_of > head:
                 raise Invalid("The stream has not reached this version.", code="version_above_head")
             fetched = await fetch_state_at(
                 views.reader, views.side.log, user.user_id, as_of, limit=limit or MESSAGES_DEFAULT
             )
+            # The body shows the past; the header says where the stream is, as every answer's does.
+            fetched = replace(fetched, mark=replace(fetched.mark, version=head))
         else:
             fetched = await fetch_state(views.reader, user.user_id, limit=limit or MESSAGES_DEFAULT)
             body = {**fetched.body}

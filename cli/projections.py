@@ -11,6 +11,7 @@ import click
 import psycopg
 import uvloop
 
+from cli.outages import away, told_once
 from cli.progress import WorkProgress
 from cli.roles import run_until_told, stop_event, tell_ready
 from domain.errors import Unavailable
@@ -144,12 +145,13 @@ def _status_line(build: BuildStatus) -> str:
 
 
 async def _status(settings: Settings) -> tuple[Sequence[BuildStatus], Leader | None]:
+    told_once()
     async with open_pool(settings, "status", size=1) as pool:
         queries = Queries(pool)
         try:
             return await fetch_builds(queries, system_clock(settings)), await fetch_leader(queries)
         except Unavailable as error:
-            raise click.ClickException(error.detail) from error
+            raise away(error) from error
 
 
 async def _run(settings: Settings) -> bool:

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 import click
 
+from cli.outages import away, told_once
 from commands.write_side import WriteSide, open_write_side
-from domain.errors import DomainError
+from domain.errors import DomainError, Unavailable
 from infra.keys.keyring import MasterKeyError
 from infra.queries import Queries
 from infra.settings import Settings
@@ -22,12 +23,15 @@ async def has_master_key(queries: Queries) -> bool:
 @asynccontextmanager
 async def open_for_operator(command: str) -> AsyncIterator[WriteSide]:
     """With the master key verified. What is refused or away ends the command with a line on stderr."""
+    told_once()
     async with open_write_side(Settings.load(), command) as side:
         try:
             # Verifying makes the first key that comes the right one, which is for those who serve to do.
             if await has_master_key(side.queries):
                 await side.keyring.verify()
             yield side
+        except Unavailable as error:
+            raise away(error) from error
         except DomainError as error:
             raise click.ClickException(error.detail) from error
         except MasterKeyError as error:

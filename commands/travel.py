@@ -96,11 +96,11 @@ def workflow_of(message_id: str) -> str:
 def select_flight(command: SelectFlight, brain: Brain, context: CommandContext) -> list[BrainEvent]:
     """The selection, the booking's first steps, and the tasks that are left to the user."""
     known = brain.workflows.get(command.workflow_id)
-    if known is None:
+    if known is None and all(trip.workflow_id != command.workflow_id for trip in brain.trips.values()):
         raise NotFound("There is no such trip. Ask for flights again, then select one.", code="trip_unknown")
-    offer = _offer(known, command.flight_id)
-    if offer is None:
-        # A search found it once, maybe, and a later one has replaced what that found.
+    offer = _offer(known, command.flight_id) if known is not None else None
+    if known is None or offer is None:
+        # The trip was not searched yet, or a later search has replaced what an earlier one found.
         raise Conflict(
             "This flight is not among those of the trip. Ask for flights again, then select one.", code="flight_unknown"
         )

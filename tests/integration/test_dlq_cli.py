@@ -107,3 +107,10 @@ async def test_a_database_that_nobody_serves_yet_does_not_take_the_first_key_tha
         await side.keyring.verify()
     assert run(stranger, "list")[0] == 1
     assert run(settings, "list")[0] == 0
+
+
+async def test_a_database_that_is_away_is_told_in_one_line(settings: Settings) -> None:
+    nowhere = replace(settings, database_url="postgresql://nobody@127.0.0.1:1/nothing", database_wait_seconds=0.1)
+    code, out, err = run(nowhere, "list")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "microcos doctor" in err

@@ -148,3 +148,5 @@ def test_a_database_that_is_away_is_told_in_one_line() -> None:
         failed = run("postgresql://nobody@127.0.0.1:1/nothing", *arguments)
         assert failed.returncode == 1
         assert "Traceback" not in failed.stderr
+        # The pool's warnings, one for each attempt to connect, would come before it.
+        assert arguments != ("status",) or failed.stderr.startswith("Error: ")

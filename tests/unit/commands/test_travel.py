@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from commands.calendar import SetCalendarEvent
 from commands.messages import PostMessage
 from commands.replies import StartReply
 from commands.travel import KeepFlights, SelectFlight, StartFlightSearch
@@ -119,3 +120,10 @@ def test_an_expired_or_unknown_offer_is_refused() -> None:
     s.when(SelectFlight(workflow_id=workflow_id, flight_id="f9")).then_refused("flight_unknown")
     s.when(SelectFlight(workflow_id="wf_x", flight_id="f1")).then_refused("trip_unknown")
     s.at(OFFER.expires_at_ms).when(SelectFlight(workflow_id=workflow_id, flight_id="f1")).then_refused("offer_expired")
+
+
+def test_a_trip_of_the_calendar_is_known_before_its_flights_are_searched() -> None:
+    trip = {"title": "Paris trip", "start": "2025-12-10", "end": "2025-12-16"}
+    s = Scenario().given(SetCalendarEvent(fields=trip))
+    (known,) = s.brain.trips.values()
+    s.when(SelectFlight(workflow_id=known.workflow_id, flight_id="f1")).then_refused("flight_unknown")
