@@ -22,9 +22,7 @@ const TIME_ZONE = "Europe/Berlin";
 const VOICE_FILE = join(tmpdir(), `microcos-voice-${process.pid}.wav`);
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 export const WAIT_MS = 60_000; // for a machine that has other things to do
-// A busy server says so, and the page asks again; it is the browser that complains. And on a busy machine React may meet
-// another page than the shell that it takes over (its error 418): it draws that anew, and nobody sees it.
-const BUSY = /status of 503|Minified React error #418;/;
+const BUSY = /status of 503/; // a busy server says so, and the page asks again; it is the browser that complains
 
 /** The day that everybody's clock shows, which is not the one in UTC just before midnight. */
 export const today = (): string => new Date().toLocaleDateString("sv-SE", { timeZone: TIME_ZONE });

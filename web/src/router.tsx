@@ -1,11 +1,11 @@
 import { createRouter } from "@tanstack/react-router";
 import { routeTree } from "./routeTree.gen.ts";
+import { Shell } from "./ui/Shell.tsx";
 
 export function getRouter() {
   return createRouter({
     routeTree,
-    // The prerendered shell shows this too, so that the first render of the client matches it.
-    defaultPendingComponent: () => <div className="shell">Micro CoS</div>,
+    defaultPendingComponent: Shell,
     defaultPendingMs: 0,
   });
 }

@@ -1,5 +1,5 @@
 // The document around every page, and the shell that is shown before the client runs.
-import { HeadContent, Outlet, Scripts, createRootRoute } from "@tanstack/react-router";
+import { ClientOnly, HeadContent, Outlet, Scripts, createRootRoute } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { I18nProvider } from "../i18n/i18n.tsx";
 import { startRenewal } from "../session/renewal.ts";
@@ -7,6 +7,7 @@ import { start } from "../session/token.ts";
 import icon from "../styles/icon.svg?url&no-inline";
 import styles from "../styles/all.css?url";
 import { NotifyProvider } from "../ui/notify.tsx";
+import { Shell } from "../ui/Shell.tsx";
 import { paint } from "../ui/taste.ts";
 
 if (typeof window !== "undefined") {
@@ -48,7 +49,11 @@ function Document() {
       <body>
         <I18nProvider>
           <NotifyProvider>
-            <Outlet />
+            {/* The shell is taken over as it is, and the page drawn then: on a slow machine the router may be done before
+                React has taken over what stands inside a boundary, and would be met by another page than it expects. */}
+            <ClientOnly fallback={<Shell />}>
+              <Outlet />
+            </ClientOnly>
           </NotifyProvider>
         </I18nProvider>
         <Scripts />
