@@ -69,6 +69,13 @@ def test_the_script_of_the_page_is_small() -> None:
     assert 0 < sum(len(gzip.compress(script, 9)) for script in scripts) <= SCRIPT_GZIP_BYTES_MAX
 
 
+def test_no_boundary_of_the_shell_is_left_for_later() -> None:
+    """React takes over what stands inside one after the rest, and may by then find another page there (error 418)."""
+    page = FOLDER.joinpath("index.html").read_text()
+    assert '<div class="shell">' in page
+    assert "<!--$" not in page
+
+
 def test_no_address_of_a_registry_stands_in_the_lock() -> None:
     lock = json.loads((WEB / "package-lock.json").read_text())
     assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
