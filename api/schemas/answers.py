@@ -133,7 +133,7 @@ class ConversationListed(ConversationOut):
 
 
 class ConversationChanged(Answer):
-    """`title` only where this command named it: nobody else is told of a text under a key of its own."""
+    """`title` is left out of a conversation that has none."""
 
     id: str
     main: bool
