@@ -31,6 +31,9 @@ logger = get_logger("infra.nats.link")
 RECONNECT_WAIT_SECONDS = 0.25
 PREPARE_RETRY_SECONDS = 0.2
 PREPARE_REFUSED_RETRY_SECONDS = 5.0
+# A stream that is being deleted is told of first, and its folder is moved away last (nats-server 2.15, `stream.stop` in
+# server/stream.go): one of its name that was made in between would lose its files to that.
+DELETION_SECONDS = 1.0
 OUTGOING_BYTES_MAX = 8 * 1024 * 1024  # beyond it messages are dropped: a server that slow would only get stale ones
 UNSENT_BYTES_MAX = 1024 * 1024  # nats-py blocks at twice that, subscribing too, and swallows being cancelled there
 UNSENT_WAIT_SECONDS = 0.005
@@ -204,10 +207,11 @@ class NatsLink:
         self._subscriptions.discard(subscription)
 
     def distrust(self) -> None:
-        """A stream or consumer that should be there is not: prepare again before anything else is sent."""
+        """A stream or consumer that should be there is not: prepare again, once it may be made anew, before anything
+        else is sent."""
         if self.connected:
             self._end_session("a stream is gone")
-            self._begin_preparing()
+            self._begin_preparing(after_seconds=DELETION_SECONDS)
 
     def new_inbox(self) -> str:
         return f"_INBOX.{NUID().next().decode()}"
@@ -314,12 +318,13 @@ class NatsLink:
         self._online = True
         self._begin_preparing()
 
-    def _begin_preparing(self) -> None:
+    def _begin_preparing(self, *, after_seconds: float = 0.0) -> None:
         if self._preparing is not None:
             self._preparing.cancel()
-        self._preparing = asyncio.create_task(self._prepare_until_ready(), name="nats-prepare")
+        self._preparing = asyncio.create_task(self._prepare_until_ready(after_seconds), name="nats-prepare")
 
-    async def _prepare_until_ready(self) -> None:
+    async def _prepare_until_ready(self, after_seconds: float) -> None:
+        await asyncio.sleep(after_seconds)
         while True:
             try:
                 await self._prepare(self)
