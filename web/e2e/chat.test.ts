@@ -93,6 +93,23 @@ test("a refused change of a task is taken back and said", async () => {
   await panel.getByRole("checkbox", { name: /Stay open/ }).click();
   await person.page.locator(".notice").getByText("The server does not answer.").waitFor();
   await panel.locator(".task.open", { hasText: "Stay open" }).waitFor();
+  await person.page.unroute("**/api/v1/tasks");
+  await person.ask("Remind me to call John tomorrow at 5pm");
+  const card = person.answers.last().locator(".card"); // where a task that is done stays in its place
+  await card.locator(".task.open").waitFor();
+  let refuse: () => void = () => undefined;
+  const mayRefuse = new Promise<void>((done) => {
+    refuse = done;
+  });
+  await person.page.route("**/api/v1/tasks", async (route) => {
+    await mayRefuse;
+    await route.abort();
+  });
+  await card.getByRole("checkbox").click();
+  await card.locator(".task.done.pending").waitFor();
+  refuse();
+  await card.locator(".task:not(.pending)").waitFor();
+  assert.match((await card.locator(".task").getAttribute("class")) ?? "", /\bopen\b/);
   await person.leave(/409|ERR_FAILED/);
 });
 
@@ -167,6 +184,9 @@ test("the calendar takes an entry and an .ics file, and today's stands in the ag
   const day = today();
   await panel.getByLabel("Title", { exact: true }).fill("Stand-up");
   await panel.getByLabel("Start", { exact: true }).fill(`${day}T22:30`);
+  await panel.getByLabel("End", { exact: true }).fill(`${day}T21:45`);
+  await panel.getByRole("button", { name: "Add", exact: true }).click();
+  await person.page.locator(".notice").getByText("The end comes after the start").waitFor();
   await panel.getByLabel("End", { exact: true }).fill(`${day}T22:45`);
   await panel.getByRole("button", { name: "Add", exact: true }).click();
   await panel.getByText("Stand-up").waitFor();
@@ -183,7 +203,7 @@ test("the calendar takes an entry and an .ics file, and today's stands in the ag
   const agenda = await person.openPanel("Today");
   await agenda.getByText("Stand-up").waitFor();
   await person.shot("agenda");
-  await person.leave();
+  await person.leave(/400/);
 });
 
 test("a day is planned in a card, and the plan stands in the agenda", async () => {

@@ -94,6 +94,44 @@ test("what is deleted is asked about first, and looking away means no", async ()
   await person.leave();
 });
 
+test("a task that another device deletes is not brought back by an answer that comes later", async () => {
+  const person = await Person.loggedIn(system, "deleted");
+  const { id } = await addTask("deleted", { title: "Short-lived" });
+  const remove = (task: { id: string }) =>
+    system.call("deleted", "POST", "/api/v1/tasks", { action: "delete", task: { id: task.id } });
+  const panel = await person.openPanel("Tasks");
+  const row = panel.getByText("Short-lived");
+  await row.waitFor();
+  const gone = panel.getByText("No open tasks.");
+  const refused = new Promise<void>((done) => {
+    void person.page.route("**/api/v1/tasks", async (route) => {
+      await remove({ id });
+      await gone.waitFor();
+      await assertSoon(async () => assert.equal(await row.count(), 0));
+      await route.continue();
+      done();
+    });
+  });
+  await panel.getByRole("checkbox", { name: /Short-lived/ }).click();
+  await refused;
+  await person.page.locator(".notice").waitFor();
+  assert.equal(await row.count(), 0);
+  await person.page.unroute("**/api/v1/tasks");
+  await person.page.route("**/api/v1/tasks", async (route) => {
+    const answer = await route.fetch();
+    const made = (await answer.json()) as { id: string };
+    await panel.locator(".task:not(.pending)", { hasText: "Short-lived" }).waitFor();
+    await remove(made);
+    await panel.locator(".task.pending", { hasText: "Short-lived" }).waitFor();
+    await route.fulfill({ response: answer });
+  });
+  await panel.getByLabel("New task").fill("Short-lived");
+  await panel.getByLabel("New task").press("Enter");
+  await gone.waitFor();
+  assert.equal(await row.count(), 0);
+  await person.leave(/404/);
+});
+
 test("a trip of several days shows when it ends, on each day what is of that day", async () => {
   await system.call("away", "PUT", "/api/v1/preferences/timezone", { value: "Europe/Berlin" });
   const entry = { title: "Fair", start: `${inDays(-1)}T09:00`, end: `${inDays(2)}T17:00` };
@@ -214,6 +252,51 @@ test("messages of another day have that day above them", async () => {
   await person.page.reload();
   await person.page.locator(".day-line").waitFor();
   assert.equal(await person.page.locator(".day-line").count(), 1);
+  await person.leave();
+});
+
+test("the agenda of a page that stays open over midnight is that of the new day", async () => {
+  const person = await Person.come({ timezoneId: "UTC" });
+  await person.page.clock.install({ time: `${inDays(-2)}T23:59:30Z` });
+  await person.page.addInitScript((token) => localStorage.setItem("microcos.login", token), system.token("owl"));
+  await person.page.goto(system.url);
+  const agenda = await person.openPanel("Today");
+  const before = await agenda.locator(".day").innerText();
+  await person.page.clock.fastForward(60_000);
+  await assertSoon(async () => assert.notEqual(await agenda.locator(".day").innerText(), before));
+  await person.leave();
+});
+
+test("each conversation keeps its draft while another one is open", async () => {
+  const person = await Person.loggedIn(system, "drafter");
+  const list = person.page.getByRole("navigation", { name: "Conversations" });
+  const draftIs = (draft: string) => assertSoon(async () => assert.equal(await person.box.inputValue(), draft));
+  await person.ask("Hello");
+  await person.box.fill("For the main one");
+  await list.getByRole("button", { name: "New conversation" }).first().click();
+  await person.page.getByText("What can I take off your mind?").waitFor();
+  await draftIs("");
+  await person.box.fill("For the new one");
+  await list.getByRole("button", { name: "Main conversation", exact: true }).click();
+  await draftIs("For the main one");
+  await person.page.goBack();
+  await draftIs("For the new one");
+  await person.page.reload();
+  await draftIs("For the new one");
+  await person.leave();
+});
+
+test("where the browser has no room for a draft the page goes on", async () => {
+  const person = await Person.loggedIn(system, "full");
+  await person.page.evaluate(() => {
+    const keep = Storage.prototype.setItem;
+    Storage.prototype.setItem = function (key, value) {
+      if (this === localStorage) throw new DOMException("It is full.", "QuotaExceededError");
+      keep.call(this, key, value);
+    };
+  });
+  await person.ask("Hello");
+  assert.equal(await person.page.locator(".message.user").count(), 1);
   await person.leave();
 });
 

@@ -92,6 +92,22 @@ test("who wishes for spoken answers hears them, and can hear them again", async 
   await person.page.getByRole("button", { name: "Stop listening" }).click();
   await person.page.getByRole("button", { name: "Listen", exact: true }).click();
   await assertSoon(async () => assert.equal(await played(), 2));
+  await person.page.getByRole("button", { name: "Stop listening" }).click();
+  let speak: () => void = () => undefined;
+  const maySpeak = new Promise<void>((done) => {
+    speak = done;
+  });
+  await person.page.route("**/api/v1/message/*/audio", async (route) => {
+    await maySpeak;
+    await route.continue().catch(() => undefined); // nobody may wait for it any more
+  });
+  await person.page.getByRole("button", { name: "Listen", exact: true }).click();
+  await person.page.getByRole("button", { name: "New conversation" }).first().click();
+  await person.page.getByText("What can I take off your mind?").waitFor();
+  speak();
+  await person.ask("Hello again"); // is heard, and what was left behind is not
+  await person.page.getByRole("button", { name: "Stop listening" }).waitFor();
+  assert.equal(await played(), 3);
   await person.leave();
 });
 

@@ -34,6 +34,7 @@ const shape = (blocks: Block[]): string =>
 const CASES: [string, string, string][] = [
   ["paragraphs", "a\nb\n\nc", "p(a\nb) p(c)"],
   ["headings", "## Two ##\ntext", "h2(Two) p(text)"],
+  ["a heading with spaces", "# a  b ##  \r", "h1(a  b)"],
   ["emphasis", "**a** *b* _c_ ~~d~~ `e*`", "p(strong(a) em(b) em(c) strike(d) c(e*))"],
   ["nested emphasis", "**a *b* c**", "p(strong(a em(b) c))"],
   ["what is no emphasis", "2 * 3 * 4, snake_case_name, \\*no\\*", "p(2 * 3 * 4, snake_case_name, *no*)"],
@@ -78,6 +79,7 @@ test("a hostile text is read in time that grows with its length", () => {
     "> ".repeat(5_000),
     "- ".repeat(5_000),
     "_a".repeat(10_000),
+    `# a${" ".repeat(10_000)}b`,
   ]) {
     parse(source);
   }

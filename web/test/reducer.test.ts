@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Brain, emptyBrain, withSnapshot } from "../src/live/brain.ts";
+import { type Brain, emptyBrain, mergeMessages, withSnapshot } from "../src/live/brain.ts";
 import { reduce, reduceAll } from "../src/live/reducer.ts";
 import type { Frame, State } from "../src/wire.ts";
 
@@ -157,6 +157,18 @@ test("a snapshot, which has no text of a running reply, keeps the one that strea
     status: "streaming",
   } as unknown as State["messages"][number];
   assert.equal(said(withSnapshot(streaming, snapshot({ version: 9, messages: [reply] }))), "Hel");
+});
+
+test("a page of history that is behind the stream takes back nothing of an action", () => {
+  const proposed = { id: "a1", kind: "create_task", status: "proposed" as const, payload: null };
+  const action = (name: string, status: string, version: number) =>
+    frame(name, { messageId: "r1", action: { ...proposed, status }, version });
+  const ended = reduceAll(begun, [action("action.created", "proposed", 3), completed("Shall I?", 4)]);
+  const page = Object.values(ended.messages); // was read here, and comes after the next frame
+  const brain = reduce(ended, action("action.updated", "committed", 5));
+  const statusAfter = (isBehind: boolean) => mergeMessages(brain.messages, page, isBehind).r1?.actions[0]?.status;
+  assert.equal(statusAfter(true), "committed");
+  assert.equal(statusAfter(false), "proposed", "a view that is not behind has the last word");
 });
 
 test("a deleted conversation takes its messages with it", () => {

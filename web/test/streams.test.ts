@@ -6,6 +6,7 @@ import { Away, Problem } from "../src/live/client.ts";
 import { type Accepted, Outbox } from "../src/live/outbox.ts";
 import { SseParser } from "../src/live/sse.ts";
 import type { Message } from "../src/wire.ts";
+import { Memory } from "./memory.ts";
 
 test("frames are the same however the text is cut", () => {
   const source =
@@ -19,18 +20,6 @@ test("frames are the same however the text is cut", () => {
     assert.deepEqual([...parser.push(source.slice(0, cut)), ...parser.push(source.slice(cut))], expected);
   }
 });
-
-class Memory implements Storage {
-  private readonly items = new Map<string, string>();
-  get length() {
-    return this.items.size;
-  }
-  clear = () => this.items.clear();
-  key = (index: number) => [...this.items.keys()][index] ?? null;
-  getItem = (key: string) => this.items.get(key) ?? null;
-  removeItem = (key: string) => void this.items.delete(key);
-  setItem = (key: string, value: string) => void this.items.set(key, value);
-}
 
 const entry = (id: string) => ({
   id,
@@ -110,7 +99,7 @@ test("a refused message says why, holds nobody up, and can be sent again or let 
   outbox.retry("a");
   await new Promise(setImmediate);
   assert.deepEqual(keys, ["a", "b", "a"]);
-  outbox.settle(() => true);
+  outbox.settle(() => true, 0);
   assert.equal(storage.length, 0);
 });
 
@@ -122,6 +111,78 @@ test("what another page left unsent is sent by the next", async () => {
   const { keys, client } = server();
   await new Outbox(client, storage, "u", () => undefined).flush();
   assert.deepEqual(keys, ["a"]);
+});
+
+test("what another tab wrote a moment ago is not lost when this one lets go of a message", async () => {
+  const storage = new Memory();
+  const silent = { json: () => new Promise(() => undefined) } as unknown as Client;
+  new Outbox(silent, storage, "u", () => undefined).add(entry("a"));
+  const here = new Outbox(server().client, storage, "u", () => undefined);
+  new Outbox(silent, storage, "u", () => undefined).add(entry("b")); // no event of the storage has come yet
+  here.settle((id) => id === "a", 0);
+  const left = new Outbox(silent, storage, "u", () => undefined).list();
+  assert.deepEqual(
+    left.map(({ id }) => id),
+    ["b"],
+  );
+});
+
+test("a message that was accepted long ago, or in a conversation that is gone, is not sent for ever", async () => {
+  const storage = new Memory();
+  const client = { json: () => Promise.resolve({ version: 7 }) } as unknown as Client;
+  const outbox = new Outbox(client, storage, "u", () => undefined);
+  outbox.add(entry("a"));
+  await new Promise(setImmediate);
+  outbox.settle(() => false, 6);
+  assert.equal(outbox.list().length, 1, "the stream may still show it");
+  outbox.settle(() => false, 7);
+  assert.equal(outbox.list().length, 0);
+});
+
+test("once it was stopped nothing more is sent, whatever was on its way", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  for (const answer of [undefined, new Away()]) {
+    let tell: () => void = () => undefined;
+    const told = new Promise<void>((done) => {
+      tell = done;
+    });
+    const keys: string[] = [];
+    const json = async (_: string, ask: { key?: string }) => {
+      keys.push(ask.key ?? "");
+      await told;
+      if (answer !== undefined) throw answer;
+      return {};
+    };
+    const outbox = new Outbox({ json } as unknown as Client, new Memory(), "u", () => undefined);
+    outbox.add(entry("a"));
+    outbox.add(entry("b"));
+    outbox.stop();
+    tell();
+    await new Promise(setImmediate);
+    t.mock.timers.tick(60_000);
+    await new Promise(setImmediate);
+    assert.deepEqual(keys, ["a"]);
+  }
+});
+
+test("where the browser has no room for it a message is sent all the same", async () => {
+  const storage = new Memory();
+  storage.setItem = () => {
+    throw new DOMException("It is full.", "QuotaExceededError");
+  };
+  const { keys, client } = server();
+  const outbox = new Outbox(client, storage, "u", () => undefined);
+  outbox.add(entry("a"));
+  outbox.add(entry("b"));
+  await new Promise(setImmediate);
+  assert.deepEqual(keys, ["a", "b"]);
+  assert.deepEqual(
+    outbox.list().map(({ id, state }) => [id, state]),
+    [
+      ["a", "sent"],
+      ["b", "sent"],
+    ],
+  );
 });
 
 const message = (id: string, change: Partial<Message>): Message => ({

@@ -68,15 +68,22 @@ function useDraft(conversationId: string): void {
   const aui = useAui();
   useLive(); // a draft belongs to who is logged in
   const text = useAuiState((s) => s.composer.text);
+  // After a change of conversation the composer is still the one before for a moment, and then an empty one.
+  const isOurs = useAuiState((s) => s.threadListItem.id === conversationId);
   const key = `microcos.draft.${login()?.userId ?? ""}.${conversationId}`;
   const restored = useRef(false);
   useEffect(() => {
+    if (!isOurs) return;
     if (!restored.current) {
       restored.current = true;
       const draft = localStorage.getItem(key) ?? "";
-      if (draft !== text) return aui.composer.setText(draft); // also clears what belonged to another conversation
+      if (draft !== text) return aui.composer.setText(draft);
     }
-    if (text === "") localStorage.removeItem(key);
-    else localStorage.setItem(key, text);
-  }, [aui, key, text]);
+    try {
+      if (text === "") localStorage.removeItem(key);
+      else localStorage.setItem(key, text);
+    } catch {
+      // The browser has no room: what is being written stands in the composer, and is no reason to lose the page.
+    }
+  }, [aui, isOurs, key, text]);
 }

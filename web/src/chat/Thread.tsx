@@ -57,6 +57,7 @@ function bringIntoSight(message: string): () => void {
 interface Page {
   messages: Message[];
   nextCursor: string | null;
+  version: number;
 }
 
 /** Before its first message a conversation is not there to be asked about. */
@@ -78,7 +79,7 @@ function Earlier({ conversationId, sought }: { conversationId: string; sought: s
       const seen = live.brain().version; // the view may be behind what the stream has told us
       const path = `/api/v1/conversations/${conversationId}/messages?limit=50&min_version=${seen}${cursor}`;
       const page = await live.client.json<Page>(path);
-      live.learn(page.messages);
+      live.learn(page.messages, page.version);
       return page.nextCursor;
     },
     getNextPageParam: (cursor) => cursor,

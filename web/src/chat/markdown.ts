@@ -17,7 +17,7 @@ export type Block =
 export type Align = "left" | "center" | "right" | undefined;
 
 const FENCE = /^ {0,3}(```+|~~~+)\s*([\w+-]*)\s*$/;
-const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
+const HEADING = /^ {0,3}(#{1,6})\s+([^]*)$/;
 const RULE = /^ {0,3}([-*_])\s*(?:\1\s*){2,}$/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( {0,3})(?:([-*+])|(\d{1,9})[.)])( +|$)/;
@@ -48,7 +48,10 @@ function readBlock(lines: string[], at: number, depth: number): [Block, number] 
   if (fence) return readFence(lines, at, fence[1] ?? "```", fence[2] ?? "");
   const heading = HEADING.exec(line);
   if (heading)
-    return [{ kind: "heading", level: (heading[1] ?? "#").length, children: inline(heading[2] ?? "") }, at + 1];
+    return [
+      { kind: "heading", level: (heading[1] ?? "#").length, children: inline(unclosed(heading[2] ?? "")) },
+      at + 1,
+    ];
   if (RULE.test(line)) return [{ kind: "rule" }, at + 1];
   if (depth < DEPTH_MAX && QUOTE.test(line)) return readQuote(lines, at, depth);
   if (depth < DEPTH_MAX && ITEM.test(line)) return readList(lines, at, depth);
@@ -57,6 +60,9 @@ function readBlock(lines: string[], at: number, depth: number): [Block, number] 
   }
   return readParagraph(lines, at);
 }
+
+/** Without the marks that may close a heading. Not part of its pattern, which would try every way to divide spaces. */
+const unclosed = (heading: string): string => heading.trimEnd().replace(/#+$/, "").trimEnd();
 
 function readFence(lines: string[], at: number, mark: string, language: string): [Block, number] {
   const body: string[] = [];

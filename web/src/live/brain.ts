@@ -95,7 +95,7 @@ function byId<T extends { id: string | null }>(items: readonly T[]): Record<stri
  * Of a running reply the longer text stands: views hold none of it before it ends.
  */
 export function withSnapshot(brain: Brain, state: State): Brain {
-  const messages = mergeMessages(brain.messages, state.messages);
+  const messages = mergeMessages(brain.messages, state.messages, state.version < brain.version);
   if (state.version < brain.version) return { ...brain, userId: state.userId, messages };
   return {
     ...brain,
@@ -111,21 +111,27 @@ export function withSnapshot(brain: Brain, state: State): Brain {
   };
 }
 
-/** A page of history, or any other list of messages, into those that are known. */
-export function mergeMessages(known: Record<string, Message>, page: readonly Message[]): Record<string, Message> {
+/** A page of history, or any other list of messages, into those that are known. A message's version says nothing of
+ * its actions: one that was read before what the stream has told since, `isBehind`, must not undo that. */
+export function mergeMessages(
+  known: Record<string, Message>,
+  page: readonly Message[],
+  isBehind: boolean,
+): Record<string, Message> {
   const merged = { ...known };
   for (const message of page) {
     const old = merged[message.id];
-    merged[message.id] = old === undefined ? message : newer(old, message);
+    merged[message.id] = old === undefined ? message : newer(old, message, isBehind);
   }
   return merged;
 }
 
-function newer(old: Message, read: Message): Message {
+function newer(old: Message, read: Message, isBehind: boolean): Message {
   if (isRunning(old) && isRunning(read)) {
+    if (isBehind) return old;
     const actions = read.actions.length >= old.actions.length ? read.actions : old.actions;
     return { ...read, actions, text: old.text, status: old.status, ...(old.attempt ? { attempt: old.attempt } : {}) };
   }
   if (!isRunning(old) && isRunning(read)) return old;
-  return read.version >= old.version ? read : old;
+  return read.version > old.version || (read.version === old.version && !isBehind) ? read : old;
 }

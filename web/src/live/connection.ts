@@ -48,7 +48,9 @@ export class Connection {
 
   /** Returns once there is a place to begin from: a snapshot that is taken after that has no gap before the stream. */
   async open(): Promise<void> {
-    if (this.place === null) await this.begin();
+    const { streamUrl } = this.place ?? (await this.begin());
+    // It is from there that the stream has to be told, also when there is a younger place before it could tell anything.
+    this.lastId ??= new URL(streamUrl, "http://api").searchParams.get("after");
   }
 
   async run(): Promise<void> {

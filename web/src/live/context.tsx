@@ -1,7 +1,7 @@
 // How components read the live state.
 import { QueryClientProvider, useQuery } from "@tanstack/react-query";
 import { type ReactNode, createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
-import { bearer } from "../session/renewal.ts";
+import { bearerOf } from "../session/renewal.ts";
 import { type Brain, emptyBrain } from "./brain.ts";
 import type { Link } from "./connection.ts";
 import { BRAIN, Live } from "./live.ts";
@@ -14,7 +14,7 @@ const NOTHING = emptyBrain();
 export function LiveProvider({ userId, children }: { userId: string; children: ReactNode }) {
   const [live, setLive] = useState<Live | null>(null);
   useEffect(() => {
-    const made = new Live(userId, bearer);
+    const made = new Live(userId, bearerOf(userId));
     setLive(made);
     void made.start();
     return () => made.stop();

@@ -46,6 +46,7 @@ export class Live {
     });
     this.outbox = new Outbox(this.client, localStorage, userId, (accepted) => {
       this.connection.remember(accepted);
+      this.settle();
     });
     this.queries.setQueryDefaults(BRAIN, {
       queryFn: () => this.snapshot(),
@@ -76,8 +77,12 @@ export class Live {
     this.queries.setQueryData<Brain>(BRAIN, (brain) => to(brain ?? emptyBrain()));
   }
 
-  learn(messages: readonly Message[]): void {
-    this.change((brain) => ({ ...brain, messages: mergeMessages(brain.messages, messages) }));
+  /** `version` is that of the view which they were read from. */
+  learn(messages: readonly Message[], version: number): void {
+    this.change((brain) => ({
+      ...brain,
+      messages: mergeMessages(brain.messages, messages, version < brain.version),
+    }));
   }
 
   async start(): Promise<void> {
@@ -108,7 +113,7 @@ export class Live {
     for (let failures = 0; !this.stopped; failures += 1) {
       try {
         await this.queries.fetchQuery({ queryKey: BRAIN, staleTime: 0 });
-        return;
+        return this.release();
       } catch (error) {
         if (error instanceof Problem && error.status === 401) return this.setLink("expired");
         if (error instanceof Problem && error.status === 400) this.connection.restart(); // of a log that is no more
@@ -121,14 +126,18 @@ export class Live {
   private async snapshot(): Promise<Brain> {
     await this.connection.open();
     const state = await this.client.json<State>(`/api/v1/state?limit=100&min_version=${this.connection.version}`);
-    const held = this.held;
-    this.held = null;
     // Anew: what was known may be of a log that is no more.
-    this.change((brain) => (held === null ? withSnapshot(brain, state) : withSnapshot(emptyBrain(), state)));
-    if (held !== null) this.hear(held);
+    this.change((brain) => (this.held === null ? withSnapshot(brain, state) : withSnapshot(emptyBrain(), state)));
     this.settle();
     this.fetched = this.brain();
     return this.fetched;
+  }
+
+  /** After the snapshot was taken, and not while: what was held may ask for another one. */
+  private release(): void {
+    const { held } = this;
+    this.held = null;
+    if (held !== null) this.hear(held);
   }
 
   private async restart(): Promise<void> {
@@ -152,8 +161,8 @@ export class Live {
   }
 
   private settle(): void {
-    const { messages } = this.brain();
-    this.outbox.settle((id) => Object.values(messages).some((message) => message.clientMessageId === id));
+    const { messages, version } = this.brain();
+    this.outbox.settle((id) => Object.values(messages).some((message) => message.clientMessageId === id), version);
   }
 
   private setLink(link: Link): void {

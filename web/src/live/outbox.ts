@@ -12,6 +12,8 @@ export interface Unsent {
   language: string;
   createdAt: string;
   state: "waiting" | "sent" | "refused";
+  /** Of one that was sent: whoever knows the stream up to here has been shown it. */
+  version?: number;
   /** Why it was refused; of one that waits, why it has to. */
   code?: string;
   detail?: string;
@@ -36,6 +38,9 @@ export class Outbox {
   private readonly listeners = new Set<() => void>();
   private entries: readonly Unsent[];
   private sending = false;
+  private stopped = false;
+  /** Whether the storage has what `entries` has: it may be full. Then they live as long as the page. */
+  private stored = true;
   private failures = 0;
   private unanswered = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -78,19 +83,21 @@ export class Outbox {
     this.write(this.read().filter((entry) => entry.id !== id));
   }
 
-  /** The stream has shown these: they need no care any more. */
-  settle(isKnown: (id: string) => boolean): void {
-    const left = this.entries.filter((entry) => !isKnown(entry.id));
-    if (left.length < this.entries.length) this.write(left);
+  /** What the stream has shown, or was accepted at or before the version that it has come to, needs no care any more:
+   * a message of long ago is in no snapshot, and one of a deleted conversation is shown by nobody. */
+  settle(isKnown: (id: string) => boolean, version: number): void {
+    const isOver = (entry: Unsent) => isKnown(entry.id) || (entry.version !== undefined && entry.version <= version);
+    // Read again: another tab may have written one that this tab has not been told of yet.
+    if (this.entries.some(isOver)) this.write(this.read().filter((entry) => !isOver(entry)));
   }
 
   async flush(): Promise<void> {
-    if (this.sending) return;
+    if (this.sending || this.stopped) return;
     this.sending = true;
     clearTimeout(this.timer);
     try {
       for (let next = this.waiting(); next !== undefined; next = this.waiting()) {
-        if (!(await this.sendOne(next))) return;
+        if (!(await this.sendOne(next)) || this.stopped) return;
       }
     } finally {
       this.sending = false;
@@ -99,7 +106,7 @@ export class Outbox {
 
   stop(): void {
     clearTimeout(this.timer);
-    this.sending = true;
+    this.stopped = true;
   }
 
   private waiting = (): Unsent | undefined => this.entries.find((entry) => entry.state === "waiting");
@@ -107,10 +114,11 @@ export class Outbox {
   /** Whether to go on with the next. */
   private async sendOne(entry: Unsent): Promise<boolean> {
     try {
-      this.onAccepted(await this.post(entry));
+      const accepted = await this.post(entry);
       this.failures = 0;
       this.unanswered = false;
-      this.change(entry.id, ({ code: _, ...sent }) => ({ ...sent, state: "sent" }));
+      this.change(entry.id, ({ code: _, ...sent }) => ({ ...sent, state: "sent", version: accepted.version }));
+      this.onAccepted(accepted);
       return true;
     } catch (error) {
       this.unanswered = error instanceof Away;
@@ -146,7 +154,7 @@ export class Outbox {
   private later(seconds: number | null): void {
     const ms = seconds === null ? Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** this.failures) : seconds * 1_000;
     this.failures += 1;
-    this.timer = setTimeout(() => void this.flush(), ms);
+    if (!this.stopped) this.timer = setTimeout(() => void this.flush(), ms);
     this.tell();
   }
 
@@ -155,13 +163,19 @@ export class Outbox {
   }
 
   private read(): readonly Unsent[] {
+    if (!this.stored) return this.entries;
     return JSON.parse(this.storage.getItem(this.storageKey) ?? "[]") as Unsent[];
   }
 
   private write(entries: readonly Unsent[]): void {
     this.entries = entries;
-    if (entries.length === 0) this.storage.removeItem(this.storageKey);
-    else this.storage.setItem(this.storageKey, JSON.stringify(entries));
+    try {
+      if (entries.length === 0) this.storage.removeItem(this.storageKey);
+      else this.storage.setItem(this.storageKey, JSON.stringify(entries));
+      this.stored = true;
+    } catch {
+      this.stored = false;
+    }
     this.tell();
   }
 

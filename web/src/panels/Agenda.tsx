@@ -5,7 +5,7 @@ import { useI18n } from "../i18n/i18n.tsx";
 import type { Brain } from "../live/brain.ts";
 import { useBrain } from "../live/context.tsx";
 import { EventRow } from "./Calendar.tsx";
-import { dayOf, daysLater, useCalendar } from "./lists.ts";
+import { daysLater, useCalendar, useToday } from "./lists.ts";
 import { Missing } from "./Missing.tsx";
 import { TaskRow } from "./TaskRow.tsx";
 
@@ -14,7 +14,7 @@ const plansOf = (brain: Brain) => brain.plans;
 
 export function Agenda() {
   const { t } = useI18n();
-  const today = dayOf(new Date());
+  const today = useToday();
   const tasks = useBrain(tasksOf);
   const plan = useBrain(plansOf)[today];
   const calendar = useCalendar(today, daysLater(today, 1));

@@ -104,7 +104,7 @@ function NewEvent() {
     const [title, start, end] = [field("title"), field("start"), field("end")];
     if (title === "" || start === "") return;
     create.mutate(
-      { title, start, end: end > start ? end : hourLater(start), timezone: homeZone() },
+      { title, start, end: end === "" ? hourLater(start) : end, timezone: homeZone() },
       { onSuccess: () => form.reset() },
     );
   };

@@ -2,6 +2,8 @@
 // the server refuses.
 import { useMutation } from "@tanstack/react-query";
 import { useI18n } from "../i18n/i18n.tsx";
+import type { Brain } from "../live/brain.ts";
+import { Problem } from "../live/client.ts";
 import { useLive } from "../live/context.tsx";
 import { newId } from "../session/ids.ts";
 import { Icon } from "../ui/Icon.tsx";
@@ -21,27 +23,39 @@ export function useTaskChange(task: Task) {
         key: newId("k"),
       }),
     onMutate: (action) => {
-      live.change((brain) => {
-        const { [task.id]: _, ...others } = brain.tasks;
-        const status: Task["status"] = action === "complete" ? "done" : "open";
-        return { ...brain, tasks: action === "delete" ? others : { ...others, [task.id]: { ...task, status } } };
-      });
+      const status: Task["status"] = action === "complete" ? "done" : "open";
+      const shown = action === "delete" ? undefined : { ...task, status };
+      live.change((brain) => ({ ...brain, tasks: withTask(brain.tasks, task.id, shown) }));
+      return { before: task, shown }; // for `onError`, whose own `task` is what is shown by then
     },
-    onError: (error) => {
-      live.change((brain) => ({ ...brain, tasks: { ...brain.tasks, [task.id]: task } }));
+    onError: (error, _, change) => {
+      // What the stream brought since is newer, and a task that the server does not know is not brought back.
+      const isGone = error instanceof Problem && error.status === 404;
+      if (change !== undefined) {
+        live.change((brain) =>
+          brain.tasks[change.before.id] === change.shown
+            ? { ...brain, tasks: withTask(brain.tasks, change.before.id, isGone ? undefined : change.before) }
+            : brain,
+        );
+      }
       notify(error);
     },
     onSuccess: (answer) => {
       if ("id" in answer && "title" in answer) {
-        live.change((brain) => {
-          const known = brain.tasks[answer.id];
-          const isNews = known === undefined || answer.version >= known.version;
-          return isNews ? { ...brain, tasks: { ...brain.tasks, [answer.id]: answer } } : brain;
-        });
+        live.change((brain) => ({ ...brain, tasks: withAnswer(brain, answer) }));
       }
     },
   });
 }
+
+function withTask(tasks: Brain["tasks"], id: string, task: Task | undefined): Brain["tasks"] {
+  const { [id]: _, ...others } = tasks;
+  return task === undefined ? others : { ...others, [id]: task };
+}
+
+/** Where the stream has told all that the answer tells, the task may have been changed again, or deleted. */
+export const withAnswer = (brain: Brain, task: Task): Brain["tasks"] =>
+  task.version > brain.version ? withTask(brain.tasks, task.id, task) : brain.tasks;
 
 export function TaskRow({ task }: { task: Task }) {
   const { t } = useI18n();

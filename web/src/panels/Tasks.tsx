@@ -8,7 +8,7 @@ import { newId } from "../session/ids.ts";
 import { Icon } from "../ui/Icon.tsx";
 import { useNotify } from "../ui/notify.tsx";
 import type { Task } from "../wire.ts";
-import { TaskRow } from "./TaskRow.tsx";
+import { TaskRow, withAnswer } from "./TaskRow.tsx";
 
 const tasksOf = (brain: Brain) => brain.tasks;
 const DONE_SHOWN = 20;
@@ -86,10 +86,7 @@ function useNewTask(tasks: Record<string, Task>) {
       });
     },
     onMutate: (draft) => setDrafts((known) => [...known, draft]),
-    onSuccess: (task) =>
-      live.change((brain) =>
-        task.id in brain.tasks ? brain : { ...brain, tasks: { ...brain.tasks, [task.id]: task } },
-      ),
+    onSuccess: (task) => live.change((brain) => ({ ...brain, tasks: withAnswer(brain, task) })),
     onError: (error) => notify(error),
     onSettled: (_, __, draft) => setDrafts((known) => known.filter(({ key }) => key !== draft.key)),
   });

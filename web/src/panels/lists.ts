@@ -1,5 +1,6 @@
 // Lists that are read when a panel shows them, and read again when the stream says that they changed.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import type { Brain } from "../live/brain.ts";
 import { useBrain, useIsLoaded, useLive } from "../live/context.tsx";
 import type { CalendarEvent, Trip, Usage } from "../wire.ts";
@@ -46,6 +47,16 @@ export const homeZone = (): string => Intl.DateTimeFormat().resolvedOptions().ti
 export function dayOf(date: Date): string {
   const two = (value: number) => String(value).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+/** Today, also on a page that stays open over midnight. */
+export function useToday(): string {
+  const [today, setToday] = useState(() => dayOf(new Date()));
+  useEffect(() => {
+    const timer = setInterval(() => setToday(dayOf(new Date())), 30_000);
+    return () => clearInterval(timer);
+  }, []);
+  return today;
 }
 
 export function daysLater(day: string, days: number): string {

@@ -9,7 +9,17 @@ const EARLY_MS = 60_000;
 const PAUSE_MS = 5_000; // at least: with a clock that is wrong every token looks old
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-export const bearer: Bearer = { token: () => login()?.token ?? null, renew, expire };
+/** For the requests of one user: whoever logs in after them in this browser lends them no token. */
+export function bearerOf(userId: string): Bearer {
+  const isHere = () => login()?.userId === userId;
+  return {
+    token: () => (isHere() ? (login()?.token ?? null) : null),
+    renew: async (refused) => isHere() && (await renew(refused)) && isHere(),
+    expire: () => {
+      if (isHere()) expire();
+    },
+  };
+}
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -47,7 +57,9 @@ async function exchange(refused: string): Promise<void> {
     const { oidc } = await getConfig();
     if (oidc === null) return;
     const renewed = await refreshOidc(oidc, before.refreshToken);
-    // Somebody may have logged out meanwhile; and an issuer that answers for another user is not to be followed.
+    reread();
+    // Somebody may have logged out meanwhile, also in another tab; and an issuer that answers for another user is not
+    // to be followed.
     if (login()?.token === refused && renewed.userId === before.userId) logIn(renewed);
   } catch (error) {
     if (error instanceof Away) throw error;

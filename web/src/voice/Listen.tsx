@@ -18,9 +18,11 @@ export function Listen({ messageId }: { messageId: string }) {
   const { speak } = useTaste();
   const speech = useBrain(useCallback((brain: Brain) => brain.speech[messageId], [messageId]));
   const audio = useRef<HTMLAudioElement | null>(null);
+  const asked = useRef<AbortController | null>(null);
   const [playing, setPlaying] = useState(false);
 
   const stop = useCallback(() => {
+    asked.current?.abort(); // what is still on its way shall not begin to speak
     audio.current?.pause();
     if (audio.current !== null) URL.revokeObjectURL(audio.current.src);
     audio.current = null;
@@ -28,14 +30,19 @@ export function Listen({ messageId }: { messageId: string }) {
   }, []);
   const play = useCallback(
     async (url: string) => {
+      stop();
+      const mine = new AbortController();
+      asked.current = mine;
       try {
-        const blob = await (await live.client.send(url)).blob();
+        const blob = await (await live.client.send(url, { signal: mine.signal })).blob();
+        if (mine.signal.aborted) return;
         const made = new Audio(URL.createObjectURL(blob));
         made.onended = stop;
         audio.current = made;
         setPlaying(true);
         await made.play();
       } catch (error) {
+        if (mine.signal.aborted) return;
         stop();
         notify(error);
       }

@@ -16,6 +16,7 @@ export interface SpeechEars {
 export class LiveSpeech {
   private readonly socket: WebSocket;
   private started = false;
+  private ended = false;
   private over = false;
   private waiting: Int16Array<ArrayBuffer>[] = [];
 
@@ -40,6 +41,7 @@ export class LiveSpeech {
 
   /** Nothing more will be said; the final text is awaited. */
   end(): void {
+    this.ended = true; // said at once, or when the server is ready: a short note is over before that
     if (this.started) this.socket.send(JSON.stringify({ type: "voice.end", requestId: "end" }));
   }
 
@@ -53,6 +55,7 @@ export class LiveSpeech {
     if (message.type === "ack" && message.requestId === "start") {
       this.started = true;
       for (const chunk of this.waiting.splice(0)) this.socket.send(chunk);
+      if (this.ended) this.end();
     } else if (message.type === "error") {
       this.lost(ears);
     } else if (message.event === "voice.partial") {
