@@ -64,6 +64,32 @@ test("where no socket is to be had, the recording is uploaded", async () => {
   await person.leave(/ERR_FAILED/);
 });
 
+test("a recording that is as long as it may be is sent, and says so", async () => {
+  const person = await Person.loggedIn(system, "talker", { permissions: ["microphone"] });
+  await person.page.route("**/api/v1/stream/ticket", (route) => route.abort());
+  // Each tenth of a second counts as a minute, so that two of them are all that a recording takes.
+  await person.page.evaluate(() => {
+    window.AudioWorkletNode = class extends AudioWorkletNode {
+      constructor(...given: ConstructorParameters<typeof AudioWorkletNode>) {
+        super(...given);
+        const { port } = this;
+        Object.defineProperty(port, "onmessage", {
+          set: (hear: (message: { data: Int16Array }) => void) => {
+            port.addEventListener("message", () => hear({ data: new Int16Array(60 * 16_000).fill(1) }));
+            port.start();
+          },
+        });
+      }
+    };
+  });
+  await record(person).click();
+  await person.page.getByText("two minutes at most").waitFor();
+  await person.page.locator(".message.user", { hasText: HEARD }).waitFor();
+  await person.answered();
+  assert.equal(await person.page.locator(".message.user").count(), 1);
+  await person.leave(/ERR_FAILED/);
+});
+
 test("a recording that is called off leaves nothing", async () => {
   const person = await Person.loggedIn(system, "shy", { permissions: ["microphone"] });
   await person.page.route("**/api/v1/stream/ticket", (route) => route.abort());

@@ -159,6 +159,7 @@ export const de: Record<Key, string> & Record<Said, string> = {
   nothingDue: "Nichts ist fällig.",
   nothingFound: "Nichts gefunden.",
   nothingHeard: "Es war nichts zu hören.",
+  recordingFull: "Eine Aufnahme dauert höchstens zwei Minuten. Diese wird gesendet.",
   noTrips: "Keine Reisen geplant.",
   notSent: "Nicht gesendet.",
   notText: "„{name}“ ist keine Textdatei.",

@@ -135,6 +135,7 @@ export const en = {
   nothingDue: "Nothing is due.",
   nothingFound: "Nothing found.",
   nothingHeard: "Nothing was heard.",
+  recordingFull: "A recording lasts two minutes at most. This one is being sent.",
   noTrips: "No trips ahead.",
   notSent: "Not sent.",
   notText: "“{name}” is not a text file.",

@@ -157,14 +157,15 @@ function Import() {
       void live.queries.invalidateQueries({ queryKey: ["calendar"] });
     },
   });
-  const take = (files: FileList | null) => {
-    const file = files?.[0];
+  const take = (input: HTMLInputElement) => {
+    const file = input.files?.[0];
     if (file !== undefined) mutate(file);
+    input.value = ""; // else the same file, once it was mended, could not be chosen again
   };
   return (
     <label className="import">
       {t("importCalendar")}
-      <input type="file" accept=".ics,text/calendar" onChange={(event) => take(event.target.files)} />
+      <input type="file" accept=".ics,text/calendar" onChange={(event) => take(event.target)} />
     </label>
   );
 }

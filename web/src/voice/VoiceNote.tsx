@@ -70,6 +70,10 @@ function useVoiceNote(conversationId: string) {
     if (code) notify(t.maybe(`voice_${code}`, t("voiceFailed")));
   }, [job, recordings, reset, notify, t]);
 
+  const send = () => {
+    setStage("sending");
+    void dictation.current?.send();
+  };
   const start = async () => {
     if (dictation.current !== null) return;
     const made = new Dictation(
@@ -77,6 +81,10 @@ function useVoiceNote(conversationId: string) {
       { conversationId, language, speak },
       {
         onPartial: setPartial,
+        onFull: () => {
+          send();
+          notify(t("recordingFull"));
+        },
         onDone: reset,
         onJob: setJob,
         onFailed: (error) => {
@@ -93,10 +101,6 @@ function useVoiceNote(conversationId: string) {
       reset();
       notify(t("noMicrophone"));
     }
-  };
-  const send = () => {
-    setStage("sending");
-    void dictation.current?.send();
   };
   return { stage, partial, start: () => void start(), send, cancel: reset };
 }

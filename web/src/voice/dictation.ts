@@ -16,6 +16,8 @@ export interface Note {
 
 export interface NoteEars {
   onPartial(text: string): void;
+  /** It is as long as a note may be: what is said from now on is not heard. */
+  onFull(): void;
   /** It is a message now. */
   onDone(): void;
   /** It was uploaded; the stream tells how this job ends. */
@@ -41,7 +43,10 @@ export class Dictation {
 
   /** Rejects where the microphone may not be used. */
   async start(): Promise<void> {
-    this.recorder = await Recorder.start((chunk) => this.speech?.speak(chunk));
+    this.recorder = await Recorder.start(
+      (chunk) => this.speech?.speak(chunk),
+      () => !this.isSending && this.ears.onFull(),
+    );
     if (this.isOver) return this.cancel();
     void this.listen();
   }

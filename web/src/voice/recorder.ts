@@ -15,8 +15,8 @@ export class Recorder {
     this.stream = stream;
   }
 
-  /** Asks for the microphone. Rejects when the user or the browser says no. */
-  static async start(onChunk: (chunk: Int16Array<ArrayBuffer>) => void): Promise<Recorder> {
+  /** Asks for the microphone. Rejects when the user or the browser says no. `onFull`: nothing more is taken. */
+  static async start(onChunk: (chunk: Int16Array<ArrayBuffer>) => void, onFull: () => void): Promise<Recorder> {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true } });
     const context = new AudioContext();
     try {
@@ -32,6 +32,7 @@ export class Recorder {
       if (recorder.seconds >= SECONDS_MAX) return;
       recorder.chunks.push(data);
       onChunk(data);
+      if (recorder.seconds >= SECONDS_MAX) onFull();
     };
     context.createMediaStreamSource(stream).connect(node);
     return recorder;
