@@ -47,7 +47,7 @@ class Acting:
         self.keys = keys
         self.reply = reply
         self.language: str | None = None  # of the message, as its client named it
-        self.words = ""  # that what is done must have been spoken of in
+        self.words = ""  # in which what is done must have been spoken of
         self.message = ""  # all of it: a note may be what the user pasted
         self.notes: Sequence[Fact] | None = None  # the user's, where the message may name one
         self._desk = desk

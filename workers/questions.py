@@ -73,6 +73,7 @@ class Questions:
         if request is None:
             QUESTIONS.labels(kind, "no_room").inc()
             return None
+        self._interruption.check()  # before anything is counted: who stops now is asked nothing, and pays nothing
         spent = ModelUsage(input_tokens=estimate_prompt_tokens(request), estimated=True)
         seconds = min(seconds_max, deadline - asyncio.get_running_loop().time())
         try:

@@ -59,6 +59,7 @@ class Relay:
         self._sequence = 0  # of the last message that the stream is known to hold
         self._with_ids = True
         self._trouble: str | None = None
+        self._has_begun = False  # before that NATS is no trouble: it is not connected yet, and its link warns of more
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """For ever; cancel it to stop. `ready` is called once it is known whether this one leads."""
@@ -88,6 +89,7 @@ class Relay:
     async def _publish_from_the_end(self) -> None:
         """Returns when the connection was lost; raises when anything else makes the end of the stream doubtful."""
         end = await self._facts.end()
+        self._has_begun = True
         generation = await self._log.generation()
         after = await self._place(end, generation)
         self._sequence = end.sequence
@@ -139,7 +141,9 @@ class Relay:
         """One line for each new trouble, not one for each try."""
         if code != self._trouble:
             self._trouble = code
-            logger.warning("relay.interrupted", code=code, reason=reason)
+            is_starting = code == "away" and not self._has_begun
+            tell = logger.info if is_starting else logger.warning
+            tell("relay.waits" if is_starting else "relay.interrupted", code=code, reason=reason)
 
     def _note_success(self) -> None:
         if self._trouble is not None:

@@ -258,15 +258,23 @@ class ReplyTurn:
             raise
         except StaleAttempt:
             # An action came too late: the attempt is over, or was asked to stop.
-            brain = await self._desk.handler.states.refresh(self.user_id)
-            known = brain.replies.get(self.reply_id)
-            if known is None or known.attempt != self.attempt or known.status != "stopping":
-                raise Lost from None
-            raise Stopped from None
+            raise (Stopped if await self._is_stopping() else Lost) from None
         except Exception as error:
             # The message has to end, whatever is broken here.
             logger.exception("reply.broken", attempt=self.attempt)
             raise ModelError("internal_error", type(error).__name__, retryable=True) from error
+
+    async def _is_stopping(self) -> bool:
+        """Whether the attempt is ours and is to stop. While the store is away it is waited for: who gave up here would
+        end the reply without the text that was published. Raises `Lost`."""
+        while True:
+            try:
+                known = (await self._desk.handler.states.refresh(self.user_id)).replies.get(self.reply_id)
+                return known is not None and known.attempt == self.attempt and known.status == "stopping"
+            except (Unavailable, OSError):
+                if self._interruption.is_lost:
+                    raise Lost from None
+                await asyncio.sleep(jitter(RETRY_SECONDS_MIN))
 
     async def _failed(
         self, reply: Reply, answer: Answer, brief: _Brief | None, stream: TokenStream, error: ModelError

@@ -1,4 +1,4 @@
-"""What must go, goes: keys of deleted conversations and notes, all of erased users, segments of ended replies, spent
+"""What must go, goes: keys of deleted conversations and notes, all of erased users, segments of long ago, spent
 tickets and log-in codes, presence of closed sessions. Calls no model and no tool; nothing of the history goes.
 
 Deleting is a fact first; destroying the key comes after, here, and again after a crash: the sweep follows the log from

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,12 +13,14 @@ from hypothesis import strategies as st
 
 from commands.calendar import SetCalendarEvent
 from commands.decide import Command
+from commands.handle import Handled, Request
 from commands.plans import SetPlan
+from commands.replies import StartReply
 from commands.tasks import CreateTask
 from domain.brain import EMPTY_BRAIN
-from domain.events import ActionCreated, PlanSet
+from domain.events import ActionCreated, Fact, PlanSet, ReplyStopped, ReplyStopRequested
 from domain.evolve import evolve
-from domain.values import Plan, Task
+from domain.values import ModelUsage, Plan, Task
 from tests.support.worker_world import ScriptedModel, answered, failure, open_world
 from workers.prompts.build import prompt_hash, render
 from workers.prompts.days import Scene
@@ -132,6 +136,34 @@ async def test_a_second_attempt_tells_the_plan_of_the_first_and_asks_no_model() 
             assert (await world.ending(reply_id)).content.text.startswith(TOLD)
         assert len(await world.events(PlanSet)) == 1
         assert not model.questions
+
+
+async def test_who_stops_before_the_question_is_asked_pays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_world() as world:
+        reply_id = await world.post("Plan my day")
+        model = ScriptedModel(["never"], answers=[ANSWER])
+        consumer = await world.worker(model)
+        handle, receive, told = consumer.desk.handler.handle, consumer.receive, asyncio.Event()
+
+        def receive_the_stop(user_id: str, facts: Sequence[Fact]) -> None:
+            receive(user_id, facts)
+            if any(isinstance(fact.event, ReplyStopRequested) for fact in facts):
+                told.set()
+
+        async def handle_and_stop(user_id: str, command: Command, request: Request) -> Handled:
+            handled = await handle(user_id, command, request)
+            if isinstance(command, StartReply):
+                await world.stop(reply_id)
+                await told.wait()
+            return handled
+
+        monkeypatch.setattr(consumer, "receive", receive_the_stop)
+        monkeypatch.setattr(consumer.desk.handler, "handle", handle_and_stop)
+        await world.serve(consumer)
+        end = await world.ending(reply_id)
+        assert isinstance(end, ReplyStopped)
+        assert not model.questions
+        assert end.usage == ModelUsage()
 
 
 def test_lists_are_cut_to_their_lengths() -> None:

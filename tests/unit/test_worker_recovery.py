@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from commands.conversations import DeleteConversation
+from commands.handle import Handled
 from commands.replies import Ending, EndReplyByTakeover
+from domain.brain import Brain
+from domain.errors import StaleAttempt, Unavailable
 from domain.events import (
     ReplyFailed,
     ReplyStarted,
@@ -111,7 +114,7 @@ async def test_no_action_commits_after_a_stop() -> None:
     async with open_world() as world:
         gate = asyncio.Event()
         model = ScriptedModel(["Well", gate, JOHN, "never said"])
-        reply_id = await world.post("Remind me")
+        reply_id = await world.post("Remind me to call John on Friday at 5")
         consumer = await world.worker(model)
         # The worker does not hear of the stop: it is the decision about the action that notices.
         consumer.receive = lambda user_id, facts: None  # type: ignore[method-assign]
@@ -121,6 +124,40 @@ async def test_no_action_commits_after_a_stop() -> None:
         await world.idle(consumer)
         assert isinstance(await world.ending(reply_id), ReplyStopped)
         assert not await world.events(TaskCreated)
+
+
+async def test_a_store_that_is_away_when_a_stop_is_found_out_costs_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_world() as world:
+        gate = asyncio.Event()
+        reply_id = await world.post("Remind me to call John on Friday at 5")
+        consumer = await world.worker(ScriptedModel(["Well", gate, JOHN, "never said"]))
+        # The decision about the action notices the stop, and just then the store goes away.
+        consumer.receive = lambda user_id, facts: None  # type: ignore[method-assign]
+        handler, refused = consumer.desk.handler, asyncio.Event()
+        handle, refresh = handler.handle, handler.states.refresh
+
+        async def refused_handle(*command: Any) -> Handled:
+            try:
+                return await handle(*command)
+            except StaleAttempt:
+                refused.set()
+                raise
+
+        async def refresh_of_an_absent_store(user_id: str) -> Brain:
+            if refused.is_set():
+                refused.clear()
+                raise Unavailable("made to fail")
+            return await refresh(user_id)
+
+        monkeypatch.setattr(handler, "handle", refused_handle)
+        monkeypatch.setattr(handler.states, "refresh", refresh_of_an_absent_store)
+        await world.starts_to_speak(consumer)
+        await world.stop(reply_id)
+        gate.set()
+        await world.idle(consumer)
+        end = await world.ending(reply_id)
+        assert isinstance(end, ReplyStopped)
+        assert end.content.text == "Well" == await world.published(reply_id, 1)
 
 
 async def test_a_stop_between_two_tries_ends_the_reply_at_once() -> None:

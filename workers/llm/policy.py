@@ -49,7 +49,7 @@ _BY_NAME: Mapping[str, str] = {
     "unavailable_error": "unavailable",
 }
 
-# Workers AI and AI Gateway. Two share HTTP 429 and mean opposite things: 3036 is the daily allowance, 3040 passes.
+# Workers AI and AI Gateway. Two share HTTP 429 and mean opposite things: 3036 is the daily allowance, 3040 passes soon.
 WORKERS_AI_CODES: Mapping[int, str] = {
     3003: "refused",  # headers or body incomplete
     3006: "context_too_long",  # request too large

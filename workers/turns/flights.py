@@ -15,6 +15,7 @@ from typing import cast
 from commands.arguments import FindFlightsArguments, read_arguments
 from commands.setting import Proposal
 from commands.travel import KeepFlights, StartFlightSearch, workflow_of
+from domain import limits
 from domain.day_shapes import ranked_json
 from domain.errors import TooMany
 from domain.ports import ModelRequest, PromptMessage, ToolCall
@@ -38,7 +39,6 @@ REASONS_TOKENS_MAX = 700
 REASONS_TOKENS_MIN = 64
 GUARD_SECONDS = 2.0  # beyond the search's own time-out
 CARD_FLIGHTS_MAX = 5
-KEPT_MAX = 12
 
 REASONS = """\
 Rank these flights for the user and give each a reason of one short sentence. Output JSON: \
@@ -118,7 +118,7 @@ async def _search(wanted: Wanted, ordinal: int, turn: Turn) -> list[Offer]:
 
 async def _ranked(offers: Sequence[Offer], wanted: Wanted, turn: Turn) -> list[RankedOffer]:
     """By the score; in the model's order and words where it gives them in time."""
-    ranked = in_order(rank(offers, wanted.wishes), wanted.order)[:KEPT_MAX]
+    ranked = in_order(rank(offers, wanted.wishes), wanted.order)[: limits.OFFERS_KEPT_MAX]
     if wanted.order:
         return ranked  # who says what comes first wants no other order
     turn.stream.progress("tool", RANKING, FIND_FLIGHTS)
