@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAMES…] [--quick] [--json FILE]`: one after another, then one table.
+"""`python -m benchmarks [NAMES…] [--quick] [--json FILE] [--markdown FILE]`: one after another, then one table.
 
 Exits with 0 even where a goal is missed: it reports. A benchmark that cannot run is named as such, and the status is 1.
 """

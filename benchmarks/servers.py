@@ -40,10 +40,9 @@ def scratch_folder() -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A migrated database of its own. `server_pid` is the postmaster's."""
+    """A migrated database of its own."""
 
     url: str
-    server_pid: int
     folder: Path
     nats_url: str = ""
     settings: Settings = field(init=False)
@@ -59,8 +58,8 @@ def fresh_database() -> Iterator[Database]:
     """A Postgres of its own, so that nothing of one benchmark's writing is left for the next to pay for."""
     with scratch_folder() as folder:
         server = EmbeddedPostgres(folder)
-        with running(server) as process, PostgresServer(server).fresh_database() as url:
-            yield Database(url, process.pid, folder)
+        with running(server), PostgresServer(server).fresh_database() as url:
+            yield Database(url, folder)
         server.discard_socket_folder()
 
 

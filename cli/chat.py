@@ -27,7 +27,8 @@ from infra.settings import Settings
 ENDS = {"message.completed", "message.failed", "message.stopped"}
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.2, 3.0
 CARD_CHARACTERS_MAX = 80
-SILENCE_SECONDS_MAX = 25.0  # the server comments every 10 s; two of them missed means that the connection is dead
+SILENCE_SECONDS_MAX = 25.0
+SILENCE_PINGS_MAX = 2.5  # where the server is set to comment more rarely: two missed mean that the connection is dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,15 @@ def checked_url(_context: click.Context, _parameter: click.Parameter, url: str |
 @click.option(
     "--url", default=None, callback=checked_url, help="The API. Default: where this data dir's settings say it listens."
 )
-@click.option("--user", default="me", show_default=True, callback=checked_user, help="Whom to be, in development.")
+@click.option("--user", default="me", show_default=True, callback=checked_user, help="The user to be, in development.")
 @click.option("--token", default=None, help="A token from your issuer, instead of a development one.")
 @click.option("--conversation", default=None, help="Conversation id. Default: the main conversation.")
 def chat(text: tuple[str, ...], url: str | None, user: str, token: str | None, conversation: str | None) -> None:
     """Send TEXT and stream the answer; without TEXT, talk until Ctrl-D. Ctrl-C stops a running answer."""
     settings = with_auth_dev_secret(Settings.load())
     bearer = token or make_token(settings, system_clock(settings), user)
-    talk = Talk(url or base_url(settings), bearer, conversation, sys.stdout)
+    silence_seconds = max(SILENCE_SECONDS_MAX, SILENCE_PINGS_MAX * settings.stream_ping_seconds)
+    talk = Talk(url or base_url(settings), bearer, conversation, sys.stdout, silence_seconds)
     try:
         ended_well = asyncio.run(talk.once(" ".join(text)) if text else talk.until_closed())
     except Refused as refused:
@@ -78,10 +80,10 @@ class Refused(Exception):
 class Talk:
     """One user's conversation over HTTP. Prints to `out`; problems of the connection go to stderr."""
 
-    def __init__(self, url: str, token: str, conversation_id: str | None, out: TextIO) -> None:
+    def __init__(self, url: str, token: str, conversation_id: str | None, out: TextIO, silence_seconds: float) -> None:
         self._conversation_id = conversation_id
         self._out = out
-        timeout = httpx.Timeout(10.0, read=SILENCE_SECONDS_MAX)
+        timeout = httpx.Timeout(10.0, read=silence_seconds)
         headers = {"authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout)
         self._away = False

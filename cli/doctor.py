@@ -86,7 +86,7 @@ async def check_database(settings: Settings) -> list[Check]:
     try:
         connection = await connect(settings, "doctor")
     except (psycopg.OperationalError, SettingsError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].removesuffix(".")
         return [Check("connection", "fail", f"cannot connect: {reason}; nothing works without it")]
     async with connection:
         checks = await check_durability(connection)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import click
@@ -29,14 +28,9 @@ COMMANDS = {
     "chat": Entry("cli.chat", "chat", "Talk to the assistant in the terminal."),
     "user": Entry("cli.user", "user", "Export or erase a user."),
     "dlq": Entry("cli.dlq", "dlq", "List, retry or drop replies that failed."),
-    "doctor": Entry("cli.doctor", "doctor", "Check what the promises rest on."),
+    "doctor": Entry("cli.doctor", "doctor", "Check settings, keys, servers, schema and model."),
     "settings": Entry("cli.settings", "settings", "List all settings."),
 }
-
-
-def available() -> dict[str, Entry]:
-    """Those whose module is there, which is found out without importing it."""
-    return {name: entry for name, entry in COMMANDS.items() if find_spec(entry.module)}
 
 
 class WrongSettings(click.ClickException):
@@ -45,10 +39,10 @@ class WrongSettings(click.ClickException):
 
 class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(available())
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = available().get(cmd_name)
+        entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
         with garbage.imports():
@@ -58,7 +52,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.text) for name, entry in available().items()])
+            formatter.write_dl([(name, entry.text) for name, entry in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         try:

@@ -6,7 +6,7 @@
     values.py   the objects that events and state carry: tasks, memories, replies, usage
     text.py     text as its reader sees it; local_times.py: instants as clocks on walls show them
     shapes.py   objects as a client sees them; frames.py: the frames of the stream
-    limits.py   every bound, with its unit and its reason
+    limits.py   every bound that no operator may change
     errors.py   what may go wrong, as one tree
     ports.py    what the layers above expect of the outside world
 

@@ -1,1 +1,4 @@
-"""The only place that knows Postgres, NATS, time, randomness and the environment. Knows nothing of HTTP or models."""
+"""How the outside world is reached: Postgres, NATS, files, speech, tool servers, time, randomness, the environment.
+
+Has no routes, and calls no language model.
+"""

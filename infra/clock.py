@@ -1,4 +1,4 @@
-"""The only module that reads a clock. Wall time is data, never order; deadlines use `monotonic`."""
+"""The only module that reads the time of day. Wall time is data, never order; deadlines use `monotonic`."""
 
 from __future__ import annotations
 

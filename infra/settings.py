@@ -49,13 +49,15 @@ class Settings:
     metrics_port: int = setting(
         0, "port", "Where worker, relay and projections serve /metrics on loopback; 0 = not.", low=0, high=65535
     )
-    log_level: Literal["debug", "info", "warning", "error"] = setting("info", "name", "Least level that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "name", "Least level that is logged: debug, info, warning or error."
+    )
 
     # --- keys and callers
     master_key: str = setting("", "base64", "32 bytes that wrap every data key; `dev` makes its own.", secret=True)
     service_token: str = setting("", "text", "What /complete-llm's callers send; unset = it is off.", secret=True)
     cors_origins: tuple[str, ...] = setting((), "list", "Origins that browsers may call from, by comma.")
-    auth_mode: Literal["dev", "static", "jwks"] = setting("dev", "name", "How tokens are checked.")
+    auth_mode: Literal["dev", "static", "jwks"] = setting("dev", "name", "How tokens are checked: dev, static or jwks.")
     auth_dev_secret: str = setting("", "text", "HS256 key of mode dev; made at first start when unset.", secret=True)
     auth_pem: str = setting("", "PEM", "Public key of mode static: PEM text, or a file's path.")
     auth_jwks_url: tuple[str, ...] = setting((), "list", "Key sets of mode jwks, one for each issuer, by comma.")
@@ -67,7 +69,9 @@ class Settings:
     auth_login_origins: tuple[str, ...] = setting((), "list", "Origins that log-in needs beside that issuer.")
 
     # --- language model
-    llm_provider: Literal["offline", "openai", "workers_ai"] = setting("offline", "name", "Who answers.")
+    llm_provider: Literal["offline", "openai", "workers_ai"] = setting(
+        "offline", "name", "Who answers: offline, openai or workers_ai."
+    )
     llm_base_url: str = setting("", "URL", "As OpenAI SDKs take it, with /v1.")
     llm_api_key: str = setting("", "text", "Sent as a bearer token to the model.", secret=True)
     llm_model: str = setting("", "name", "Model to ask for; unset = the provider's usual one.")
@@ -108,11 +112,11 @@ class Settings:
         "me", "text", "Whose calendar that is: the `sub` of a user of the first issuer; `me` is the user of `dev`."
     )
     stt_provider: Literal["none", "local", "openai", "workers_ai"] = setting(
-        "none", "name", "Speech to text; local needs the extra `voice`."
+        "none", "name", "Speech to text: none, local (needs the extra `voice`), openai or workers_ai."
     )
     stt_model: str = setting("", "name", "Speech to text: model, for local a folder; unset = the provider's usual one.")
     tts_provider: Literal["none", "local", "openai", "workers_ai"] = setting(
-        "none", "name", "Text to speech; local needs the extra `voice`."
+        "none", "name", "Text to speech: none, local (needs the extra `voice`), openai or workers_ai."
     )
     tts_model: str = setting("", "name", "Text to speech: model, for local a file; unset = the provider's usual one.")
     tts_voice: str = setting("", "name", "Text to speech: voice; unset = the provider's usual one.")
@@ -126,13 +130,13 @@ class Settings:
 
     # --- write side
     lease_seconds: float = setting(3.0, "seconds", "How long a worker owns a reply without renewing.", low=0.2)
-    lease_renew_seconds: float = setting(1.0, "seconds", "Between two renewals; below a half of the lease.", low=0.05)
+    lease_renew_seconds: float = setting(1.0, "seconds", "Between two renewals; at most half of the lease.", low=0.05)
     work_poll_seconds: float = setting(1.0, "seconds", "Between two looks of a worker at waiting replies.", low=0.01)
     schedule_poll_seconds: float = setting(1.0, "seconds", "Between two looks at what comes due.", low=0.01)
     worker_concurrency: int = setting(64, "count", "Replies that one worker writes at once.", low=1, high=10_000)
     worker_owner: str = setting("", "name", "This worker's name in leases; unset = a random one.")
     segment_seconds: float = setting(0.5, "seconds", "Between two writes of the text so far.", low=0.01)
-    segment_retention_seconds: int = setting(3_600, "seconds", "How long segments outlive their reply.", low=60)
+    segment_retention_seconds: int = setting(3_600, "seconds", "How long segments are kept once written.", low=60)
     snapshot_events: int = setting(100, "count", "Events between two snapshots of a stream.", low=1)
     cached_users: int = setting(10_000, "count", "Folded states that a process keeps in memory.", low=1)
     idempotency_wait_seconds: float = setting(2.0, "seconds", "Wait for the same command before 409.", low=0)
@@ -150,7 +154,9 @@ class Settings:
     nats_ping_seconds: float = setting(1.0, "seconds", "Between pings that notice a frozen NATS.", low=0.1)
 
     # --- HTTP
-    stream_ping_seconds: float = setting(10.0, "seconds", "Between two comments on a silent stream.", low=0.05)
+    stream_ping_seconds: float = setting(
+        10.0, "seconds", "Between two comments on a stream, and two beats of its session.", low=0.05
+    )
     stream_queue_frames: int = setting(1_000, "count", "Frames a slow client may be behind before it is closed.", low=8)
     ticket_seconds: int = setting(30, "seconds", "Lifetime of a stream ticket.", low=1)
     drain_seconds: float = setting(5.0, "seconds", "How long a role finishes its work after SIGTERM.", low=0)

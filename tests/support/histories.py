@@ -52,9 +52,6 @@ class PlainKeys:
     def cipher(self, key_id: str) -> AESGCM | None:
         return None if key_id in self._destroyed else AESGCM(key_id.encode().ljust(32, b".")[:32])
 
-    def knows(self, key_id: str) -> bool:
-        return True
-
     def nonce(self) -> bytes:
         self._nonces += 1
         return self._nonces.to_bytes(12, "big")

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from click.testing import CliRunner
 
-from cli.main import available, main
+from cli.main import COMMANDS, main
 
 SECRET = "a development secret of more than 32 bytes"
 HEAVY = {"psycopg", "litestar", "nats", "sqlalchemy", "alembic", "pydantic", "httpx", "structlog", "jwt"}
@@ -27,11 +27,11 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})), file=sys
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not HEAVY & set(json.loads(done.stderr))
-    for name in available():
+    for name in COMMANDS:
         assert f"  {name} " in done.stdout
 
 
-@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
     shown = CliRunner().invoke(main, [name, "--help"])
     assert shown.exit_code == 0, shown.output

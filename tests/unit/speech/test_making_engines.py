@@ -47,9 +47,9 @@ async def test_each_provider_has_an_engine(installed: None) -> None:
 
 def test_without_the_extra_local_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SettingsError, match=r"MICROCOS_STT_PROVIDER=local: .*microcos\[voice\]"):
+    with pytest.raises(SettingsError, match=r"MICROCOS_STT_PROVIDER=local: .*make voice"):
         make_speech_to_text(Settings(stt_provider="local"))
-    with pytest.raises(SettingsError, match=r"MICROCOS_TTS_PROVIDER=local: .*microcos\[voice\]"):
+    with pytest.raises(SettingsError, match=r"MICROCOS_TTS_PROVIDER=local: .*make voice"):
         make_text_to_speech(Settings(tts_provider="local"))
     assert local.missing(()) is None
 
