@@ -56,6 +56,7 @@ from api.web import WebClient, auth_config, login_origins
 from commands.write_side import WriteSide, open_write_side, run_feed
 from domain.ports import SpeechToText
 from infra.ids import new_id
+from infra.keys.keyring import MasterKeyError
 from infra.login_codes import redeem_login_code
 from infra.nats.bus import NatsBus
 from infra.presence import PostgresPresence
@@ -241,7 +242,10 @@ def _health(side: WriteSide, bus: NatsBus, parts: Sequence[health.Part]) -> heal
         return None if found is not None and found >= head_revision() else "behind: run `microcos migrate`"
 
     async def keys() -> str | None:
-        await side.keyring.verify()
+        try:
+            await side.keyring.verify()
+        except MasterKeyError:
+            return "not this database's"
         return None
 
     async def nats() -> str | None:

@@ -54,12 +54,12 @@ async def erase_user(request: Request[Any, Any, Any]) -> Response[bytes]:
     services, call = services_of(request), call_of(request)
     principal = call.user()
     body = call.read(EmptyBody)
+    check_body_user(body, principal)
     user_id = await services.keyring.find_user(principal.issuer, principal.sub)
     if user_id is None:
         # Nobody of this name is known, or no longer; that they asked shall not make them.
         return _accepted(0)
     user = User(user_id, principal.sub, await services.keyring.load(user_id))
-    check_body_user(body, user)
 
     def answer(outcome: Outcome) -> Answer:
         return Answer(body=_shape(outcome.after.version), status=202)

@@ -304,6 +304,8 @@ class _Conversation:
             cursor = rest.get("cursor")
             _refuse_others(rest, "cursor")
             parsed = parse_cursor(cursor if isinstance(cursor, str) else "")
+            if self._resume is not None:
+                self._push(self._resume[1])  # it was overtaken before its frames began: its answer is owed still
             self._resume = (parsed, _ack(request_id, _encode({"version": self._hub.version})))
             self._client.channel.interrupt()
             return None

@@ -87,7 +87,7 @@ async def user_of(services: Services, call: Call) -> User:
     return User(user_id, principal.sub, keys)
 
 
-def check_body_user(body: Body, user: User) -> None:
+def check_body_user(body: Body, user: User | Principal) -> None:
     if body.userId is not None and body.userId != user.sub:
         raise Forbidden("userId is not the caller's. Leave it out: the token says who calls.", code="user_mismatch")
 

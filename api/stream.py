@@ -80,7 +80,8 @@ def cursor_of(scope: Any, query: dict[str, str]) -> Cursor | None:
     if last:
         return parse_cursor(last.decode("latin-1"))
     after = query.get("after")
-    return None if after is None else parse_cursor(after)
+    # A plus that was not escaped arrives as a space, which no cursor holds.
+    return None if after is None else parse_cursor(after.replace(" ", "+"))
 
 
 def abort_of(scope: Any) -> Callable[[], object]:

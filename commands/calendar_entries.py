@@ -104,11 +104,17 @@ def _moved(known: CalendarEntry, fields: Mapping[str, Json], user_zone: str) -> 
     if start.is_day != before.is_day:
         return replace(moved, excluded=(), moved=())
     by = between(before.local, start.local)
-    return replace(
-        moved,
-        excluded=tuple(later(one, by) for one in known.excluded),
-        moved=tuple(replace(one, original=later(one.original, by)) for one in known.moved),
-    )
+    try:
+        return replace(
+            moved,
+            excluded=tuple(later(one, by) for one in known.excluded),
+            moved=tuple(replace(one, original=later(one.original, by)) for one in known.moved),
+        )
+    except OverflowError:
+        raise Invalid(
+            "Moved so far, exceptions of the series lie beyond any date. Make a new series instead.",
+            code="exceptions_too_far",
+        ) from None
 
 
 def _usual_end(start: Placed, zone: str) -> Placed:

@@ -199,6 +199,8 @@ class CommandHandler:
                 keys.destroyed(event.key_id) for event in events if isinstance(event, ConversationStarted | NoteAdded)
             ):
                 # Ids of keys are derived from the command: what this one made was deleted since.
+                if (found := await self._log.find_command(user_id, command_id)) is not None:
+                    return await self._stored_answer(found, user_id, command_id, _fingerprint(request, keys))
                 raise Gone("What this request made was deleted for good.", code="answer_gone")
             outcome = _outcome(brain, events, context, request, keys)
             if any(keys.destroyed(fact.meta.key_id or keys.user_key_id) for fact in outcome.facts):

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from commands.due import YEAR_MIN
 from commands.phrases.resolve import When, names_only_a_time
 from commands.setting import Setting
 
@@ -74,5 +75,10 @@ def _by_so_much(phrase: str, start: str, setting: Setting) -> When | None:
     if "T" not in when.due:
         ends = ends.replace(hour=begins.hour, minute=begins.minute)
     if match["way"] is not None and match["way"].casefold() not in _LATER:
-        ends = begins - (ends - begins)
+        try:
+            ends = begins - (ends - begins)
+        except OverflowError:
+            return None
+    if ends.year < YEAR_MIN:
+        return None
     return replace(when, due=ends.strftime("%Y-%m-%dT%H:%M")[: max(len(start[:16]), len(when.due))])

@@ -20,7 +20,7 @@ from domain.local_times import local_moment
 from domain.recurrence import YEARS_LOOKED_AT, named_days, parse_rule
 from domain.values import Json, ModelUsage, ReplyRef, Task
 
-OWNER = "schedule"  # who claims the replies that are ended here; no worker is called so
+OWNER = "schedule"  # of the claims of replies that are ended here; no worker has this name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from domain import limits
 from domain.brain import BRAIN_SCHEMA, EMPTY_BRAIN, Brain
 from domain.events import Fact
 from domain.evolve import evolve
@@ -28,9 +27,7 @@ class States:
     """A bounded cache. It is a feed `Listener`: facts of cached users are folded in as they come; what comes while a
     state is being read is read too: left out, it would be missing until the user's next event."""
 
-    def __init__(
-        self, log: EventLog, keyring: Keyring, *, users_max: int = 10_000, snapshot_events: int = limits.SNAPSHOT_EVENTS
-    ) -> None:
+    def __init__(self, log: EventLog, keyring: Keyring, *, users_max: int = 10_000, snapshot_events: int = 100) -> None:
         self._log = log
         self._keyring = keyring
         self._users_max = users_max

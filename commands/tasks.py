@@ -58,10 +58,10 @@ TaskChange = UpdateTask | CompleteTask | ReopenTask | DeleteTask
 
 
 def create_task(command: CreateTask, brain: Brain, context: CommandContext, *, ordinal: int = 0) -> list[BrainEvent]:
-    """`ordinal` tells the tasks of one command apart."""
+    """`ordinal` tells the tasks of one command apart: how many came before this one, and need room too."""
     task = resolve_task(command.task, brain.timezone)
     check_task(task)
-    _check_room(brain)
+    _check_room(brain, 1 + ordinal)
     return [
         TaskCreated(
             task_id=context.new_id("t", ordinal),
@@ -148,8 +148,8 @@ def _completed(task_id: str, known: TaskState, task: Task) -> BrainEvent:
     )
 
 
-def _check_room(brain: Brain) -> None:
-    if sum(1 for state in brain.tasks.values() if state.task.status == "open") >= limits.TASKS_OPEN_MAX:
+def _check_room(brain: Brain, new: int = 1) -> None:
+    if sum(1 for state in brain.tasks.values() if state.task.status == "open") + new > limits.TASKS_OPEN_MAX:
         raise Conflict(f"At most {limits.TASKS_OPEN_MAX} open tasks. Complete or delete one first.", code="tasks_full")
 
 

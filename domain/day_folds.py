@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from domain import limits
 from domain.brain import Brain, CalendarState, PlanState, TaskState
 from domain.copying import drop, put, with_changes
@@ -39,13 +41,14 @@ def fold_day(
         created_at_ms=fact.meta.at_ms if isinstance(event, CalendarEventAdded) else event.created_at_ms,
         version=end,
     )
-    calendar = {**brain.calendar, event.calendar_id: state}
-    if len(calendar) > limits.CALENDAR_EVENTS_MAX:
-        calendar = _without_past(calendar, fact.meta.at_ms - limits.CALENDAR_PAST_KEPT_MS)
-    return with_changes(brain, calendar=calendar)
+    others = brain.calendar
+    if event.calendar_id not in others and len(others) >= limits.CALENDAR_EVENTS_MAX:
+        others = _without_past(others, fact.meta.at_ms - limits.CALENDAR_PAST_KEPT_MS)
+    # It stays itself, however long it is over: whoever made it is answered with it.
+    return with_changes(brain, calendar={**others, event.calendar_id: state})
 
 
-def _without_past(calendar: dict[str, CalendarState], before_ms: int) -> dict[str, CalendarState]:
+def _without_past(calendar: Mapping[str, CalendarState], before_ms: int) -> dict[str, CalendarState]:
     """What is over for long stays in the view, and makes room here."""
     return {calendar_id: state for calendar_id, state in calendar.items() if not state.entry.is_over(before_ms)}
 

@@ -1,4 +1,7 @@
-"""Every bound of the domain, with its unit and its reason. What an operator may change is in infra/settings.py."""
+"""Every bound of the domain, with its unit in its name, and its reason where the name does not say it.
+
+What an operator may change is in infra/settings.py.
+"""
 
 MESSAGE_CHARACTERS_MAX = 8_000  # a message is a thing said, not a document; documents are notes
 NOTE_BYTES_MAX = 65_536
@@ -54,5 +57,3 @@ RATE_WINDOW_MS = 60_000
 RATE_MESSAGES_KEPT_MAX = 1_000  # upper bound of the setting MICROCOS_LIMIT_MESSAGES_PER_MINUTE
 DAY_MS = 86_400_000
 BUDGET_WARNED_SHARE = 0.8  # of a budget, from when the user is told
-
-SNAPSHOT_EVENTS = 100  # events between two snapshots of a stream

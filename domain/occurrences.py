@@ -173,7 +173,11 @@ def _until_start(rule: Rule, until: date, entry: CalendarEntry) -> str:
     if rule.until_time is None:
         return f"{until.isoformat()}T23:59:59"
     moment = rule.until_time
-    return local_text(moment if moment.tzinfo is None else moment.astimezone(ZoneInfo(entry.timezone)))
+    try:
+        return local_text(moment if moment.tzinfo is None else moment.astimezone(ZoneInfo(entry.timezone)))
+    except OverflowError:
+        # In this zone it lies before the first day or behind the last that a date can name.
+        return f"{until.isoformat()}T23:59:59"
 
 
 def _day_of(at_ms: int) -> date:

@@ -112,7 +112,7 @@ def progress_of_fact(event: BrainEvent, fact: Fact) -> Frame | None:
     """What to show beside a fact about a reply while it is not there yet."""
     if isinstance(event, ReplyRequested):
         return progress_frame(event.reply.reply_id, "queued", "Waiting for its turn", version=fact.version)
-    # A claim that only ends the reply has its end right behind it: nobody thinks.
+    # A claim that only ends the reply has its end right behind it: there is nothing to wait for.
     if isinstance(event, ReplyStarted) and fact.version == fact.meta.end_version:
         return progress_frame(event.reply.reply_id, "thinking", "Thinking", version=fact.version)
     return None

@@ -81,11 +81,10 @@ def resolve_phrase(phrase: str, now: datetime, zone: str, *, is_month_first: boo
     try:
         draft = _read(Cursor(tokens), reader)
         when = None if draft is None else _Resolver(now, ZoneInfo(zone)).resolve(draft)
+        # A year of less than four digits may be written without its noughts, and is no number then.
+        return when if when is not None and YEAR_MIN <= int(when.due[:4]) <= YEAR_MAX else None
     except (ValueError, OverflowError):
         return None
-    if when is None or not YEAR_MIN <= int(when.due[:4]) <= YEAR_MAX:
-        return None
-    return when
 
 
 def names_only_a_time(phrase: str) -> bool:

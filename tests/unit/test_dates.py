@@ -62,6 +62,8 @@ async def test_what_the_grammar_does_not_know_is_read_elsewhere(phrase: str, due
         *NOT_UNDERSTOOD,
         "mañana a las 5",  # dateparser skips the hour
         "en mayo",  # it makes the day up
+        "5 mayo 0999 17:00",  # and such years are no dates of ours
+        "5 mayo 9999 17:00",
         "chaque lundi",  # it does not know what repeats
         "cada lunes",
         "when the moon is full",

@@ -109,6 +109,17 @@ def test_an_until_in_utc_can_lie_on_the_day_before_in_the_east() -> None:
     assert [one.start[:10] for one in found(series, "2025-11-01", "2025-12-01")][-1] == "2025-11-23"
 
 
+@pytest.mark.parametrize(
+    ("rule", "zone", "days"),
+    [
+        ("FREQ=DAILY;UNTIL=99991231T235959Z", "Asia/Tokyo", 10),  # what some calendars write for "without an end"
+        ("FREQ=DAILY;UNTIL=00010101T000000Z", "America/New_York", 0),
+    ],
+)
+def test_an_until_that_no_clock_of_its_zone_can_show_ends_a_series_on_its_day(rule: str, zone: str, days: int) -> None:
+    assert len(found(entry("2025-11-21T08:00", rule=rule, zone=zone), "2025-11-21", "2025-12-01")) == days
+
+
 def test_what_began_before_the_window_and_reaches_into_it_is_part_of_it() -> None:
     series = entry("2025-11-21T22:00", "2025-11-23T06:00", "FREQ=WEEKLY")
     assert [one.start for one in found(series, "2025-11-29", "2025-11-30")] == ["2025-11-28T22:00"]

@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from commands.deeds import phrases_of
+from commands.due import YEAR_MAX, YEAR_MIN
 from commands.phrases.resolve import When, resolve_phrase
 from commands.phrases.words import PHRASE_CHARACTERS_MAX, is_vocabulary
 from commands.setting import Setting
@@ -102,6 +103,8 @@ def read_elsewhere(
     found = _parse(phrase, languages, settings | {"RELATIVE_BASE": now})
     again = _parse(phrase, languages, settings | {"RELATIVE_BASE": other_clock, "PREFER_DAY_OF_MONTH": "last"})
     if found is None or again is None or not _accounts_for_numbers(phrase, found, now):
+        return None
+    if not YEAR_MIN <= found.year <= YEAR_MAX:
         return None
     is_elapsed = again - found == other_clock - now and found.date() == now.date()
     if found.date() != again.date() and not is_elapsed:

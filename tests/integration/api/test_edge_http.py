@@ -76,7 +76,6 @@ async def test_requests_sent_at_once_are_answered_in_order(connection: Connectio
     assert [json.loads((await connection.reply()).body)["text"] for _ in range(3)] == ["0", "1", "2"]
 
 
-CHUNKED_JSON = ("Transfer-Encoding: chunked", "Content-Type: application/json")
 MALFORMED = {
     "no HTTP": b"hello\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",

@@ -262,3 +262,4 @@ async def test_answers_stay_gone_after_the_sweep(world: ApiWorld) -> None:
     await eventually_true(swept, "the sweep", every_seconds=0.02)
     for at in (0, 1):
         assert (await user.post("/notes", body, key="k", at=at)).status_code == 410
+        assert (await user.post("/notes", {**body, "text": "y"}, key="k", at=at)).status_code == 422

@@ -223,6 +223,7 @@ async def test_erasing_again_is_accepted_and_makes_nobody(world: ApiWorld) -> No
 async def test_erasing_somebody_else_is_refused(world: ApiWorld) -> None:
     ada, bob = world.user(), world.user()
     await ada.task("mine")
+    assert (await bob.post("/erase", {"userId": ada.sub})).status_code == 403
     await bob.task("his")
     assert (await bob.post("/erase", {"userId": ada.sub})).status_code == 403
     assert (await bob.post("/erase", {"everybody": True})).status_code == 400

@@ -56,6 +56,17 @@ async def test_without_keys_or_migrations_it_is_not_ready(world: ApiWorld, monke
     assert "migrations" in ready.json()["detail"]
     assert ready.headers["retry-after"] == "1"
     assert (await world.clients[0].get("/health/live")).status_code == 200
+    monkeypatch.undo()
+    # A database that another master key was used with has taken the place of ours.
+    change = "UPDATE master_key SET check_value = %s"
+    queries = world.apps[0].side.queries
+    kept = await queries.fetch("SELECT check_value FROM master_key")
+    await queries.fetch(change, (b"of another key",))
+    ready = await world.clients[0].get("/health/ready")
+    await queries.fetch(change, kept[0])
+    assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
+    assert "keys: not this database's" in ready.json()["detail"]
+    assert (await world.clients[0].get("/health/ready")).status_code == 200
 
 
 async def test_a_process_that_is_older_than_the_schema_serves_on(

@@ -226,6 +226,7 @@ NOT_UNDERSTOOD = (
     "",
     "soon",
     "2025-02-30",
+    "5pm 0999-05-05",
     "February 30",
     "at 25",
     "13 pm",

@@ -170,6 +170,17 @@ def test_events_are_capped_and_what_is_over_for_long_makes_room(monkeypatch: pyt
     s.given(new()).when(new()).then_refused("calendar_full")
 
 
+def test_what_was_just_made_stays_however_long_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CALENDAR_EVENTS_MAX", 2)
+    s = Scenario().given(new(start="2025-01-01"), new(start="2025-01-02"), new(start="2025-01-03"))
+    assert [state.entry.start for state in s.brain.calendar.values()] == ["2025-01-03"]
+
+
+def test_an_exception_that_would_move_out_of_the_calendar_with_its_series_is_refused() -> None:
+    s, calendar_id = made(recurrence="FREQ=DAILY", excluded=["9000-01-01"])
+    s.when(change(calendar_id, start="5000-01-01T09:00")).then_refused("exceptions_too_far")
+
+
 # --- trips --------------------------------------------------------------------------------------------------------
 
 

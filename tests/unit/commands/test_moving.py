@@ -38,6 +38,12 @@ def test_what_is_not_said_stays_as_it_was(phrase: str, start: str, due: str) -> 
     assert when.due == due
 
 
-@pytest.mark.parametrize("phrase", ["by magic", "sooner", "the moon", "by an hour of work later"])
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        *("by magic", "sooner", "the moon", "by an hour of work later"),
+        *("5000 years earlier", "1500 years earlier"),  # before any year of ours, and before all that have four digits
+    ],
+)
 def test_what_is_not_understood_moves_nothing(phrase: str) -> None:
     assert moved(phrase, "2025-11-20T17:00", SETTING) is None

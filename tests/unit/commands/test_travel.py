@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from commands.calendar import SetCalendarEvent
 from commands.messages import PostMessage
 from commands.replies import StartReply
+from commands.tasks import CreateTask
 from commands.travel import KeepFlights, SelectFlight, StartFlightSearch
+from domain import limits
 from domain.events import (
     BookingStepTaken,
     BudgetWarned,
@@ -17,6 +21,7 @@ from domain.events import (
     TaskCreated,
 )
 from domain.travel import FlightQuery, Money, Offer, RankedOffer
+from domain.values import Task
 from tests.support.decider import NOW_MS, Scenario
 
 HELLO = PostMessage(channel="chat", text="Find me flights", conversation_id=None, conversation_ref="c_main")
@@ -113,6 +118,17 @@ def test_selecting_records_the_steps_makes_tasks_and_pays_nothing() -> None:
     assert (check_in.due, check_in.timezone) == ("2025-11-25", "America/New_York")
     s.when(select).then_nothing()
     s.when(replace(select, flight_id="f2")).then_refused("flight_selected_already")
+
+
+def test_the_tasks_of_a_selection_need_room_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    s, workflow_id = found()
+    s.given(CreateTask(task=Task(title="Pack")))
+    select = SelectFlight(workflow_id=workflow_id, flight_id="f1")
+    monkeypatch.setattr(limits, "TASKS_OPEN_MAX", 2)
+    s.when(select).then_refused("tasks_full")
+    monkeypatch.setattr(limits, "TASKS_OPEN_MAX", 3)
+    s.given(select)
+    assert len(s.brain.tasks) == 3
 
 
 def test_an_expired_or_unknown_offer_is_refused() -> None:

@@ -49,6 +49,13 @@ async def test_a_malformed_cursor_is_refused_before_anything_is_sent(process: Pr
         assert error.code == "cursor_malformed"
 
 
+async def test_a_plus_in_the_query_that_was_not_escaped_is_one(process: Process, world: World) -> None:
+    world.history.say("hello")
+    connection = await opened(process, after=f"{GENERATION}.1:m_1.1.1.1 ")
+    assert connection.status == 200
+    assert connection.names()[0] == "conversation.created"
+
+
 async def test_an_unknown_session_is_not_found_and_one_just_opened_elsewhere_is(process: Process, world: World) -> None:
     await opened(process)
     error = await refusal(Connection(process, session_id="s_nobody"))
