@@ -61,12 +61,16 @@ def checked_url(_context: click.Context, _parameter: click.Parameter, url: str |
 @click.option("--conversation", default=None, help="Conversation id. Default: the main conversation.")
 def chat(text: tuple[str, ...], url: str | None, user: str, token: str | None, conversation: str | None) -> None:
     """Send TEXT and stream the answer; without TEXT, talk until Ctrl-D. Ctrl-C stops a running answer."""
-    settings = with_auth_dev_secret(Settings.load())
+    settings = Settings.load()
+    try:
+        settings = with_auth_dev_secret(settings)
+    except OSError as error:
+        raise click.ClickException(f"{settings.data_dir} cannot be used: {error}.") from error
     bearer = token or make_token(settings, system_clock(settings), user)
     silence_seconds = max(SILENCE_SECONDS_MAX, SILENCE_PINGS_MAX * settings.stream_ping_seconds)
     talk = Talk(url or base_url(settings), bearer, conversation, sys.stdout, silence_seconds)
     try:
-        ended_well = asyncio.run(talk.once(" ".join(text)) if text else talk.until_closed())
+        ended_well = asyncio.run(talk.once(" ".join(text))) if text else talk.until_closed()
     except Refused as refused:
         raise click.ClickException(str(refused)) from refused
     if not ended_well:
@@ -88,19 +92,21 @@ class Talk:
         self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout)
         self._away = False
 
-    async def until_closed(self) -> bool:
+    def until_closed(self) -> bool:
         click.echo("Write to your chief of staff. Ctrl-C stops an answer, Ctrl-D ends.", err=True)
-        while True:
-            try:
-                text = await asyncio.to_thread(input, "\nyou › ")
-            except EOFError:
-                await self._http.aclose()
-                return True
-            if text.strip():
+        with asyncio.Runner() as runner:
+            while True:
                 try:
-                    await self._ask(text)
-                except Refused as refused:
-                    click.echo(f"! {refused}", err=True)
+                    # Not in a thread of the loop: that would go on reading when Ctrl-C is to end us.
+                    text = input("\nyou › ")
+                except EOFError:
+                    runner.run(self._http.aclose())
+                    return True
+                if text.strip():
+                    try:
+                        runner.run(self._ask(text))
+                    except Refused as refused:
+                        click.echo(f"! {refused}", err=True)
 
     async def once(self, text: str) -> bool:
         try:
@@ -110,6 +116,8 @@ class Talk:
 
     async def _ask(self, text: str) -> bool:
         """Send a message and print its answer to the end; True when the answer completed."""
+        # A terminal, or what is piped in, may not speak UTF-8.
+        text = text.encode(errors="surrogateescape").decode(errors="replace")
         body: dict[str, Any] = {"channel": "chat", "text": text}
         if self._conversation_id is not None:
             body["conversationId"] = self._conversation_id
@@ -201,7 +209,7 @@ class Away(Exception):
 
 def raise_for(response: httpx.Response) -> None:
     """Raises `Away` for what passes by itself, `Refused` for what does not."""
-    if response.status_code < 400:
+    if response.is_success:
         return
     if response.status_code >= 500:
         raise Away

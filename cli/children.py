@@ -37,8 +37,11 @@ def role_command(arguments: list[str]) -> list[str]:
     return launch.command([*program, *arguments], parent=os.getpid(), stop_signal=signal.SIGKILL)
 
 
-def role_environment(settings: Settings, *, owner: str = "") -> dict[str, str]:
-    """`owner` names a worker; a random part tells its lives apart, so that only the dead one's leases are ended."""
+def role_environment(settings: Settings, *, owner: str = "", place: int = 0) -> dict[str, str]:
+    """`owner` names a worker; a random part tells its lives apart, so that only the dead one's leases are ended.
+    `place` is the role's among all of them, which can't serve metrics on one port."""
+    if settings.metrics_port:
+        settings = replace(settings, metrics_port=settings.metrics_port + place)
     if owner:
         settings = replace(settings, worker_owner=f"{owner}-{random_token(6)}")
     source = str(Path(__file__).resolve().parent.parent)

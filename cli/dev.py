@@ -69,6 +69,8 @@ def dev(port: int | None, data_dir: Path | None, workers: int) -> None:
             is_ok = asyncio.run(Dev(with_local_keys(settings), workers, printer.say).run())
     except (SettingsError, EmbeddedError) as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{settings.data_dir} cannot be used: {error}.") from error
     finally:
         printer.close()
     if not is_ok:
@@ -178,17 +180,18 @@ class Dev:
 
     def _start_roles(self) -> None:
         workers = [f"worker-{number}" for number in range(1, self._workers + 1)]
-        for name, arguments in (
-            ("api", ["api"]),
+        roles = (
             ("relay", ["relay"]),
             ("projections", ["projections", "run"]),
             *((worker, ["worker"]) for worker in workers),
-        ):
+            ("api", ["api"]),
+        )
+        for place, (name, arguments) in enumerate(roles):
             is_worker = name in workers
             role = Role(
                 name=name,
                 command=partial(self._command, arguments),
-                environment=partial(role_environment, self._settings, owner=name if is_worker else ""),
+                environment=partial(role_environment, self._settings, owner=name if is_worker else "", place=place),
                 stops=ROLE_STOPS,
                 on_end=self._on_worker_end if is_worker else None,
             )
@@ -230,8 +233,11 @@ class Dev:
         names = ("database_url", "nats_url", "host", "port", "now", "now_started_ms")
         values = {name: str(getattr(self._settings, name)) for name in names}
         path = addresses_path(self._settings)
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({name: value for name, value in values.items() if value not in ("", "0")}))
+        # Renamed into place: a command in another terminal finds all of it or nothing.
+        draft = path.with_name(f".{path.name}.draft")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps({name: value for name, value in values.items() if value not in ("", "0")}))
+        draft.replace(path)
 
     async def _shut_down(self) -> None:
         """The roles first, so that what they still have to say finds the servers."""

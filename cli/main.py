@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib import import_module
 from typing import NamedTuple
 
@@ -68,6 +70,9 @@ def main() -> None:
 
     Start with `microcos dev`. Every setting is one MICROCOS_… variable; `microcos settings` lists them.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that lacks a letter shows another one in its place.
+        sys.stdout.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

@@ -6,20 +6,20 @@ import click
 import psycopg
 
 from infra.migrate import upgrade
+from infra.postgres import conninfo
 from infra.schema import current_revision
-from infra.settings import Settings, SettingsError
+from infra.settings import Settings
 
 
 @click.command()
 def migrate() -> None:
     """Bring the database to the newest schema. Safe to repeat, and to run from several machines at once."""
     settings = Settings.load()
-    if not settings.database_url:
-        raise SettingsError("MICROCOS_DATABASE_URL is not set and no `microcos dev` runs on this data dir.")
+    conninfo(settings, "migrate")  # refuses what is no address
     try:
         before = current_revision(settings.database_url)
         upgrade(settings.database_url)
         after = current_revision(settings.database_url)
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise click.ClickException(f"The database cannot be reached or used: {error}") from error
     click.echo(f"schema is at {after}" if before == after else f"schema went from {before or 'nothing'} to {after}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import psycopg
 
 from api.auth.tokens import is_subject
 from infra.clock import system_clock
@@ -30,7 +31,11 @@ def token(user: str, lifetime_seconds: int | None, link: bool) -> None:
         longest = f"at most MICROCOS_AUTH_LIFETIME_MAX_SECONDS, which is {settings.auth_lifetime_max_seconds}"
         raise click.BadParameter(f"{longest}.", param_hint="--lifetime-seconds")
     if link:
-        click.echo(login_link(settings, issue_login_code(settings, user)))
+        try:
+            code = issue_login_code(settings, user)
+        except psycopg.Error as error:
+            raise click.ClickException(f"The database cannot be reached or used: {error}") from error
+        click.echo(login_link(settings, code))
     else:
         click.echo(make_token(settings, system_clock(settings), user, lifetime_seconds))
 

@@ -42,6 +42,8 @@ def export(user: str, issuer: str | None, out: Path) -> None:
     if str(out) == "-":
         asyncio.run(_export(user, issuer, sys.stdout.buffer))
         return
+    if not out.name:
+        raise click.BadParameter("is no name of a file.", param_hint="--out")
     draft = out.with_name(f".{out.name}.part")
     try:
         draft.unlink(missing_ok=True)

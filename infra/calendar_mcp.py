@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from domain.foreign_calendar import CalendarAway, CalendarPage, ForeignEvent
+from infra.settings import PREFIX, SettingsError
 from infra.tool_servers import STDIO, over_http, over_stdio, program_of
 
 TOOL = "list-events"
@@ -188,7 +189,12 @@ def _uid_of(raw: msgspec.Raw) -> str | None:
 
 
 def calendar_of(target: str) -> McpCalendar:
-    """`stdio:NAME=value … command argument …`, quoted as in a shell, or a URL. Raises `ValueError` for neither."""
+    """`stdio:NAME=value … command argument …`, quoted as in a shell, or a URL. Raises `SettingsError` for
+    neither."""
     if target.startswith(STDIO):
-        return McpCalendar(over_stdio(program_of(target), result_bytes_max=RESULT_BYTES_MAX))
+        try:
+            program = program_of(target)
+        except ValueError as error:
+            raise SettingsError(f"{PREFIX}CALENDAR_MCP: {error}.") from None
+        return McpCalendar(over_stdio(program, result_bytes_max=RESULT_BYTES_MAX))
     return McpCalendar(over_http(target, timeout_seconds=LOOK_SECONDS_MAX, result_bytes_max=RESULT_BYTES_MAX))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -65,13 +66,14 @@ def read_calendar_file(data: bytes, *, events_max: int) -> CalendarPage:
         raise _no_calendar()
     events: list[ForeignEvent] = []
     unread: dict[str, None] = {}
-    for calendar in calendars:
-        of_calendar = _Zones(places, _text(calendar, "X-WR-TIMEZONE"))
+    zoned = [(calendar, _Zones(places, _text(calendar, "X-WR-TIMEZONE"))) for calendar in calendars]
+    clocks = _clocks_of_series(zoned)
+    for calendar, of_calendar in zoned:
         is_cancelled = (_text(calendar, "METHOD") or "").upper() == "CANCEL"
         for component in calendar.walk("VEVENT"):
             uid = _uid(component)
             try:
-                events.append(_event(component, uid, of_calendar, is_cancelled=is_cancelled))
+                events.append(_event(component, uid, of_calendar, clocks, is_cancelled=is_cancelled))
             except (_Unreadable, OverflowError, ValueError):
                 unread[uid] = None
     return CalendarPage(events=tuple(event for event in events if event.uid not in unread), unread=tuple(unread))
@@ -114,7 +116,9 @@ def _lines(data: bytes) -> tuple[list[str], dict[str, str]]:
         if _ZONE_BEGINS.fullmatch(line) is not None:
             is_zone, zone_id = True, None
         elif not is_zone:
-            kept.append(_zone_renamed(line))
+            # The library takes a blank behind a name for a part of it, and then knows no such part.
+            mark = _MARK.fullmatch(line)
+            kept.append(_zone_renamed(line) if mark is None else f"{mark[1]}:{mark[2]}")
         elif _ZONE_ENDS.fullmatch(line) is not None:
             is_zone = False
         elif (named := _ZONE_ID.fullmatch(line)) is not None:
@@ -172,7 +176,25 @@ def _is_zone(name: str) -> bool:
 # --- events -------------------------------------------------------------------------------------------------------
 
 
-def _event(component: Any, uid: str, zones: _Zones, *, is_cancelled: bool) -> ForeignEvent:
+def _clocks_of_series(zoned: Iterable[tuple[Component, _Zones]]) -> dict[str, str | None]:
+    """Whose clock tells the occurrences of each series, by uid: a zone, "" for the user's, None for whole days."""
+    clocks: dict[str, str | None] = {}
+    for calendar, zones in zoned:
+        for component in calendar.walk("VEVENT"):
+            if "RRULE" not in component or "RECURRENCE-ID" in component:
+                continue
+            # One that can't be read is named among the unread, with all of its parts.
+            with suppress(_Unreadable, OverflowError, ValueError, AttributeError):
+                start, zone = _moment(component, "DTSTART", zones)
+                if start is not None:
+                    on_clock = "UTC" if start.endswith("Z") else zone or ""
+                    clocks[_uid(component)] = on_clock if "T" in start else None
+    return clocks
+
+
+def _event(
+    component: Any, uid: str, zones: _Zones, clocks: Mapping[str, str | None], *, is_cancelled: bool
+) -> ForeignEvent:
     if any(_is_about_time(name, said) for name, said in component.errors):
         raise _Unreadable
     start, zone = _moment(component, "DTSTART", zones)
@@ -185,7 +207,8 @@ def _event(component: Any, uid: str, zones: _Zones, *, is_cancelled: bool) -> Fo
     rule = _rule(component)
     if rule is not None and start.endswith("Z"):
         zone = "UTC"  # a series in UTC does not follow anybody's clock
-    replaces, _ = _moment(component, "RECURRENCE-ID", zones, on_clock_of=zone or "")
+    clock = clocks.get(uid, zone or "")
+    replaces, _ = _moment(component, "RECURRENCE-ID", zones, on_clock_of=clock)
     if "RANGE" in getattr(component.get("RECURRENCE-ID"), "params", {}):
         raise _Unreadable
     return ForeignEvent(
@@ -198,7 +221,7 @@ def _event(component: Any, uid: str, zones: _Zones, *, is_cancelled: bool) -> Fo
         location=_text(component, "LOCATION"),
         attendees=tuple(map(_attendee, _all(component, "ATTENDEE")[:ATTENDEES_READ_MAX])),
         recurrence=rule if replaces is None else None,
-        excluded=_excluded(component, zone, zones),
+        excluded=_excluded(component, clock, zones),
         replaces=replaces,
         is_cancelled=is_cancelled or (_text(component, "STATUS") or "").upper() == "CANCELLED",
     )
@@ -285,9 +308,9 @@ def _rule(component: Any) -> str | None:
     return rules[0].to_ical().decode().upper() if rules else None
 
 
-def _excluded(component: Any, zone: str | None, zones: _Zones) -> tuple[str, ...]:
+def _excluded(component: Any, clock: str | None, zones: _Zones) -> tuple[str, ...]:
     listed = _all(component, "EXDATE")
-    return tuple(_told(dates, one.dt, zones, zone or "")[0] for dates in listed for one in dates.dts)
+    return tuple(_told(dates, one.dt, zones, clock)[0] for dates in listed for one in dates.dts)
 
 
 def _attendee(address: Any) -> str:

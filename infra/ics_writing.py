@@ -5,9 +5,9 @@ In pieces, so that a whole calendar is never in memory: a head, the events one b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
-from email.utils import parseaddr
 from zoneinfo import ZoneInfo
 
 from icalendar import Event, Timezone, vCalAddress, vRecur
@@ -16,6 +16,8 @@ from domain.values import CalendarEntry, MovedOccurrence
 
 HEAD = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Micro CoS//Export//EN\r\nCALSCALE:GREGORIAN\r\n"
 END = b"END:VCALENDAR\r\n"
+
+_NAMED = re.compile(r"(.*)<([^<>]+)>")
 
 
 def event_ics(calendar_id: str, entry: CalendarEntry, *, changed_at_ms: int) -> bytes:
@@ -76,7 +78,9 @@ def _moment(local: str, timezone: str) -> date | datetime:
 
 
 def _address(attendee: str) -> vCalAddress:
-    name, mail = parseaddr(attendee) if attendee.endswith(">") else ("", attendee)
+    # Not as in a header of a mail: a comma belongs to a name, such as "Lee, Bob <bob@example.org>".
+    named = _NAMED.fullmatch(attendee)
+    name, mail = ("", attendee) if named is None else (named[1].replace('"', "").strip(), named[2])
     address = vCalAddress(f"mailto:{mail}" if "@" in mail else mail)
     if name:
         address.params["CN"] = name

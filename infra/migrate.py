@@ -6,13 +6,18 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.exc import DBAPIError
 
 import migrations
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Blocking. Safe to run in several processes at once. Raises `psycopg.OperationalError`."""
-    command.upgrade(_config(database_url), revision)
+    """Blocking. Safe to run in several processes at once. Raises `psycopg.Error`."""
+    try:
+        command.upgrade(_config(database_url), revision)
+    except DBAPIError as error:
+        # Nobody who calls this need know what Alembic is made of.
+        raise (error.orig or error) from error
 
 
 def downgrade(database_url: str, revision: str = "base") -> None:

@@ -58,7 +58,7 @@ class Pool(AsyncConnectionPool[AsyncConnection[Any]]):
 
 def conninfo(settings: Settings, application_name: str, *, statement_timeout_seconds: float | None = None) -> str:
     """Connection string with our timeouts; what the URL says of keeping alive stands. 0 lifts the statement timeout,
-    for migrations and rebuilds."""
+    for migrations and rebuilds. Raises `SettingsError` without a URL, and for one that is none."""
     if not settings.database_url:
         raise SettingsError("MICROCOS_DATABASE_URL is not set and no `microcos dev` runs on this data dir.")
     statement = settings.database_statement_timeout_seconds
@@ -70,7 +70,11 @@ def conninfo(settings: Settings, application_name: str, *, statement_timeout_sec
         "idle_in_transaction_session_timeout": settings.database_idle_timeout_seconds,
     }
     own = " ".join(f"-c {name}={round(seconds * 1000)}" for name, seconds in timeouts.items())
-    given = conninfo_to_dict(settings.database_url)
+    try:
+        given = conninfo_to_dict(settings.database_url)
+    except psycopg.ProgrammingError:
+        # What libpq says of it quotes it, and there may be a password in it.
+        raise SettingsError("MICROCOS_DATABASE_URL is no address of a Postgres: postgresql://…") from None
     return make_conninfo(
         settings.database_url,
         options=f"{given.get('options') or ''} {own}".strip(),

@@ -47,7 +47,11 @@ class Settings:
     host: str = setting("127.0.0.1", "address", "Where the API listens; loopback only while auth mode is dev.")
     port: int = setting(8000, "port", "Where the API listens; 0 takes any free one.", low=0, high=65535)
     metrics_port: int = setting(
-        0, "port", "Where worker, relay and projections serve /metrics on loopback; 0 = not.", low=0, high=65535
+        0,
+        "port",
+        "Where worker, relay and projections serve /metrics on loopback, each of `dev` a port further on; 0 = not.",
+        low=0,
+        high=65535,
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "name", "Least level that is logged: debug, info, warning or error."
@@ -218,6 +222,8 @@ class Settings:
             return Path(self.auth_pem).read_text()
         except OSError as error:
             raise SettingsError(f"{PREFIX}AUTH_PEM: {self.auth_pem}: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{PREFIX}AUTH_PEM: {self.auth_pem}: is no PEM text.") from error
 
 
 def environment_values(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -240,16 +246,29 @@ def process_environment() -> dict[str, str]:
 
 
 def data_dir_values(data_dir: Path) -> dict[str, str]:
-    """What a `dev` that runs, or ran, on this data dir lets other commands of the same machine know."""
+    """What a `dev` that runs, or ran, on this data dir lets other commands of the same machine know.
+
+    Raises `SettingsError` for what cannot be read.
+    """
     values: dict[str, str] = {}
     for name in ("master_key", "auth_dev_secret"):
-        path = data_dir / "keys" / name
-        if path.is_file():
-            values[name] = path.read_text().strip()
+        if (key := _text_in(data_dir / "keys" / name)) is not None:
+            values[name] = key.strip()
     running = data_dir / "run" / "dev.json"
-    if running.is_file():
-        values.update(json.loads(running.read_text()))
+    if (addresses := _text_in(running)) is not None:
+        try:
+            values.update(json.loads(addresses))
+        except ValueError:
+            raise SettingsError(f"{running} is damaged: remove it, and start `microcos dev` again.") from None
     return values
+
+
+def _text_in(path: Path) -> str | None:
+    """The text of a file, None where there is none. Raises `SettingsError` for one that is not for us to read."""
+    try:
+        return path.read_text() if path.is_file() else None
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}.") from error
 
 
 def default_of(name: str) -> Any:
@@ -282,7 +301,7 @@ def _value_of(kind: Any, text: str) -> Any:
             number = kind(text)
         except ValueError:
             raise ValueError("must be a whole number." if kind is int else "must be a number.") from None
-        if not math.isfinite(number):
+        if kind is float and not math.isfinite(number):
             raise ValueError("must be a finite number.")
         return number
     return kind(text)

@@ -30,7 +30,7 @@ from prometheus_client import (
 from structlog.contextvars import bound_contextvars
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-from infra.settings import Settings
+from infra.settings import Settings, SettingsError
 
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4"  # the framework names the charset
 TEXT_CHARACTERS_MAX = 300
@@ -152,9 +152,15 @@ def render_metrics() -> bytes:
 
 
 def serve_metrics(settings: Settings) -> None:
-    """For roles without an HTTP server of their own: /metrics on loopback, where a port is set."""
+    """For roles without an HTTP server of their own: /metrics on loopback, where a port is set.
+
+    Raises `SettingsError` where the port is taken.
+    """
     if settings.metrics_port:
-        start_http_server(settings.metrics_port, addr="127.0.0.1", registry=REGISTRY)
+        try:
+            start_http_server(settings.metrics_port, addr="127.0.0.1", registry=REGISTRY)
+        except OSError as error:
+            raise SettingsError(f"MICROCOS_METRICS_PORT: {settings.metrics_port}: {error.strerror}.") from error
 
 
 def _metric(kind: type[Metric], name: str, text: str, labels: Iterable[str], **options: Any) -> Metric:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from psycopg import Connection, sql
+from psycopg import Connection, errors, sql
 
 from projections.builds import Build, StaleBuild
 from projections.sql import physical
@@ -16,6 +16,7 @@ from projections.streams import Chunk, StreamReader, folded, part_before
 from projections.view import Rows, Table, View
 
 DIFFERENCES_KEPT = 20
+LIVE_TRIES = 3
 _OF_USER = sql.SQL("user_id = %s")
 _BETWEEN_USERS = sql.SQL("user_id > %s AND user_id <= %s")
 LAST_USER = "\U0010ffff"  # after every id that there can be
@@ -76,18 +77,35 @@ def compare_live(connection: Connection[Any], view: View, progress: Progress) ->
 
     Raises as `compare`, and `StaleBuild` where there is none that this code could have made.
     """
-    with snapshot(connection):
-        live = connection.execute(LIVE, (view.name,)).fetchone()
-        if live is None:
-            raise StaleBuild(f"View {view.name} does not exist yet: migrate the database.")
-        build = Build(view, *live)
-        if build.version != view.version:
-            raise StaleBuild(
-                f"The rows of {view.name} are of version {build.version}, this code is at {view.version}:"
-                f" run `microcos projections rebuild {view.name}`."
-            )
-        progress.phase("compare", events=build.position)
-        return compare(connection, build, progress)
+    tries_left = LIVE_TRIES
+    while True:
+        tries_left -= 1
+        try:
+            with snapshot(connection):
+                build = _live(connection, view)
+                for table in view.tables:
+                    # A rebuild that ends meanwhile leaves them to us.
+                    name = sql.Identifier(physical(table, build.build))
+                    connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(name))
+                progress.phase("compare", events=build.position)
+                return compare(connection, build, progress)
+        except errors.UndefinedTable:
+            # One ended between our look and our lock, and there is another build to compare.
+            if not tries_left:
+                raise
+
+
+def _live(connection: Connection[Any], view: View) -> Build:
+    live = connection.execute(LIVE, (view.name,)).fetchone()
+    if live is None:
+        raise StaleBuild(f"View {view.name} does not exist yet: migrate the database.")
+    build = Build(view, *live)
+    if build.version != view.version:
+        raise StaleBuild(
+            f"The rows of {view.name} are of version {build.version}, this code is at {view.version}:"
+            f" run `microcos projections rebuild {view.name}`."
+        )
+    return build
 
 
 def compare(connection: Connection[Any], build: Build, progress: Progress) -> Comparison:

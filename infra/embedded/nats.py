@@ -38,7 +38,9 @@ class EmbeddedNats:
         """Once, before the first start: another port if the one of last time is taken. Later starts keep it, since
         the others know it by then."""
         note = private_folder(self.data_dir / "run") / "nats_port"
-        port = int(note.read_text()) if note.is_file() else _random_port()
+        noted = note.read_text().strip() if note.is_file() else ""
+        # A full disk or a power cut may have left the note empty.
+        port = int(noted) if noted.isdecimal() and int(noted) >= PORT_FIRST else _random_port()
         while not is_free(HOST, port):
             port = _random_port()
         note.write_text(str(port))
@@ -57,7 +59,8 @@ class EmbeddedNats:
         }
         path = self._configuration_path()
         path.touch(mode=0o600)
-        path.write_text(json.dumps(configuration, indent=1))
+        # NATS reads JSON, but none of its escapes for letters: a path has them as they are.
+        path.write_text(json.dumps(configuration, indent=1, ensure_ascii=False), encoding="utf-8")
 
     def command(self) -> list[str]:
         return launch.command(

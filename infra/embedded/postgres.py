@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from infra.embedded import launch
-from infra.embedded.binaries import EmbeddedError, postgres_binaries
+from infra.embedded.binaries import POSTGRES_MAJOR, EmbeddedError, postgres_binaries
 from infra.ids import random_token
 from infra.keys.local import key_path, private_folder, stored
 
@@ -74,6 +74,11 @@ class EmbeddedPostgres:
         private_folder(self.data_dir / "run")
         if self.exists and not key_path(self.data_dir, f"postgres_password_{SUPERUSER}").exists():
             raise EmbeddedError(f"{self.cluster} is there but its password in {self.data_dir / 'keys'} is gone.")
+        if self.exists and (made_by := (self.cluster / "PG_VERSION").read_text().strip()) != POSTGRES_MAJOR:
+            raise EmbeddedError(
+                f"{self.cluster} was made by Postgres {made_by}, and this is {POSTGRES_MAJOR}."
+                " Choose another --data-dir, or set MICROCOS_DATABASE_URL to a server of that version."
+            )
         self._end_previous()
         if not self.exists:
             self._initdb()

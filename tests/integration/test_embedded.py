@@ -150,6 +150,19 @@ def test_a_cluster_without_its_password_is_refused_and_left_alone(server: Embedd
     assert server.exists
 
 
+def test_a_cluster_of_another_postgres_is_refused_and_left_alone(server: EmbeddedPostgres) -> None:
+    with running(server):
+        pass
+    version = server.cluster / "PG_VERSION"
+    ours = version.read_text()
+    version.write_text("9\n")
+    with pytest.raises(EmbeddedError, match="was made by Postgres 9"):
+        server.prepare()
+    version.write_text(ours)
+    with running(server):
+        assert server.is_ready()
+
+
 def test_a_lost_password_of_our_own_role_is_made_anew(server: EmbeddedPostgres) -> None:
     with running(server):
         pass
@@ -208,6 +221,26 @@ def test_nats_takes_another_port_when_its_own_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", int(before.rsplit(":", 1)[1]))):
         server.choose_port()
     assert server.url != before
+
+
+def test_nats_takes_another_port_when_the_note_of_its_own_is_lost(tmp_path: Path) -> None:
+    server = EmbeddedNats(tmp_path)
+    server.choose_port()
+    (tmp_path / "run" / "nats_port").write_text("")
+    server.choose_port()
+    assert 20_000 <= int(server.url.rsplit(":", 1)[1]) < 32_000
+
+
+def test_servers_start_in_a_data_dir_of_any_name(tmp_path: Path) -> None:
+    data_dir = tmp_path / 'José\'s "data" 数 $X'
+    nats = EmbeddedNats(data_dir)
+    nats.choose_port()
+    postgres = EmbeddedPostgres(data_dir)
+    with running(nats), running(postgres):
+        assert nats.is_intact()
+        with psycopg.connect(postgres.url()) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    postgres.discard_socket_folder()
 
 
 async def test_the_bus_check_tells_a_server_from_none(nats_server: EmbeddedNats) -> None:

@@ -6,15 +6,19 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from click.testing import CliRunner
 from eventsourcing.postgres import PostgresFactory
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from cli.main import main
 from commands.tasks import CreateTask
 from commands.write_side import open_write_side
 from domain.errors import Unavailable
@@ -99,6 +103,18 @@ def test_the_library_finds_nothing_to_change(database_url: str) -> None:
     before = catalog(database_url)
     create_by_library(database_url)
     assert catalog(database_url) == before
+
+
+def test_a_role_that_may_make_no_tables_is_told_in_a_line(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    with postgres_server.fresh_database(migrated=False) as url:
+        name = str(conninfo_to_dict(url)["dbname"])
+        with psycopg.connect(postgres_server.server.url(name, superuser=True), autocommit=True) as superuser:
+            superuser.execute(sql.SQL("ALTER DATABASE {} OWNER TO postgres").format(sql.Identifier(name)))
+        environment = {"MICROCOS_DATABASE_URL": url, "MICROCOS_DATA_DIR": str(tmp_path)}
+        refused = CliRunner().invoke(main, ["migrate"], env=environment)
+    assert refused.exit_code == 1
+    assert isinstance(refused.exception, SystemExit)
+    assert "permission denied for schema public" in refused.stderr
 
 
 def test_up_and_down_and_up_again_is_the_same_schema(empty_database_url: str) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 import pytest
 
+from infra.settings import Settings
 from projections.builds import StaleBuild
-from projections.verify import DIFFERENCES_KEPT, Comparison, compare_live
+from projections.rebuild import Rebuild
+from projections.verify import DIFFERENCES_KEPT, LIVE, Comparison, compare_live
 from projections.views import VIEWS
 from tests.support.views import Silent, catch_up, shuffled, some_histories, user, write_log
 
@@ -73,6 +77,24 @@ def test_rows_of_another_version_are_not_compared(database_url: str, events_coun
     spoil(database_url, "UPDATE view_builds SET version = 7 WHERE view = 'tasks'")
     with pytest.raises(StaleBuild, match="rebuild tasks"):
         verified(database_url, "tasks")
+
+
+def test_a_build_that_a_rebuild_drops_under_it_gives_way_to_the_new_one(database_url: str, events_count: int) -> None:
+    class Rebuilding(psycopg.Connection[Any]):
+        """Right after the first look at what is live, somebody else's rebuild ends."""
+
+        is_new = True
+
+        def execute(self, query: Any, *arguments: Any, **more: Any) -> Any:
+            cursor = super().execute(query, *arguments, **more)
+            if query == LIVE and self.is_new:
+                self.is_new = False
+                Rebuild(Settings(database_url=database_url), VIEWS["tasks"], Silent()).run()
+            return cursor
+
+    with Rebuilding.connect(database_url, autocommit=True) as connection:
+        comparison = compare_live(connection, VIEWS["tasks"], Silent())
+    assert (comparison.build, comparison.different) == (2, 0)
 
 
 def test_an_empty_log_is_verified(database_url: str) -> None:

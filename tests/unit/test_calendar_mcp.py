@@ -14,6 +14,7 @@ import pytest
 
 from domain.foreign_calendar import CalendarAway, ForeignEvent
 from infra.calendar_mcp import EVENTS_MAX, RESULT_BYTES_MAX, McpCalendar, calendar_of
+from infra.settings import SettingsError
 from tests.support.flight_servers import over_loopback
 from tests.support.google_calendar import GoogleStandIn, at_ms, event, text_result
 
@@ -175,5 +176,5 @@ async def test_what_is_too_large_is_not_taken_and_over_http_not_even_read() -> N
 
 @pytest.mark.parametrize("target", ["stdio:", "stdio:A=b", "stdio:'"])
 def test_a_target_without_a_command_is_refused(target: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(SettingsError, match="MICROCOS_CALENDAR_MCP: "):
         calendar_of(target)

@@ -102,6 +102,36 @@ def test_a_series_takes_its_exceptions_from_wherever_they_are_told() -> None:
     assert (alone.title, alone.recurrence, alone.start) == ("Somebody else's series", None, "2025-11-05T09:30")
 
 
+@pytest.mark.parametrize(
+    ("start", "zone", "original"),
+    [
+        ("DTSTART;TZID=Europe/Berlin:20250303T100000", "Europe/Berlin", "2025-03-10T10:00"),
+        ("DTSTART:20250303T090000Z", "UTC", "2025-03-10T09:00"),
+        ("DTSTART:20250303T040000", "America/New_York", "2025-03-10T05:00"),  # summer time began on the 9th
+    ],
+)
+def test_an_exception_told_on_its_own_clock_stands_for_the_occurrence_at_that_instant(
+    start: str, zone: str, original: str
+) -> None:
+    # Some programs say the rule of the series again.
+    told = ["UID:1", "RECURRENCE-ID;TZID=America/New_York:20250310T050000", "RRULE:FREQ=WEEKLY"]
+    times = ["DTSTART;TZID=America/New_York:20250310T090000", "DTEND;TZID=America/New_York:20250310T100000"]
+    found = taken(file_of(start, "RRULE:FREQ=WEEKLY", "END:VEVENT", "BEGIN:VEVENT", *told, *times))
+    series = found.entries["1"]
+    assert series.timezone == zone
+    assert [one.original for one in series.moved] == [original]
+
+
+def test_days_left_out_of_a_series_of_days_are_the_days_that_are_written() -> None:
+    times = ["DTSTART;VALUE=DATE:20250303", "RRULE:FREQ=DAILY", "EXDATE;TZID=Europe/Berlin:20250305T000000"]
+    assert taken(file_of(*times)).entries["1"].excluded == ("2025-03-05",)
+
+
+def test_a_blank_behind_a_name_loses_no_event() -> None:
+    data = file_of("DTSTART:20250303T100000").replace(b":VEVENT", b": VEVENT ")
+    assert set(taken(data).entries) == {"1"}
+
+
 def test_zones_are_known_by_name_path_place_or_not_at_all() -> None:
     found = taken(calendar_file("zones.ics"))
     assert {uid: entry.timezone for uid, entry in found.entries.items()} == {

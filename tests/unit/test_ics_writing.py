@@ -36,6 +36,7 @@ def seconds(local: str) -> str:
         entry("2025-11-21", "2025-11-23"),
         entry("2025-11-21T19:00", "2025-11-21T20:00", zone="America/New_York", uid="abc@google.com"),
         entry("2025-11-21T19:00", "2025-11-21T20:00", attendees=("ada@example.org", "Bob <bob@example.org>", "Jim")),
+        entry("2025-11-21T19:00", "2025-11-21T20:00", attendees=("Lee, Bob (ext.) <bob@example.org>", "Lee; Ada: x")),
     ],
 )
 def test_an_event_is_read_as_it_was_written(known: CalendarEntry) -> None:

@@ -120,6 +120,7 @@ def test_all_wrong_values_are_told_at_once_by_their_variables() -> None:
         {"LEASE_SECONDS": "1", "LEASE_RENEW_SECONDS": "0.9"},
         {"LIMIT_MESSAGES_PER_MINUTE": "-1"},
         {"LIMIT_MESSAGES_PER_MINUTE": "1001"},
+        {"LIMIT_MESSAGES_PER_MINUTE": "9" * 400},
         {"LLM_PROVIDER": "gpt"},
         {"MASTER_KEY": "short"},
         {"MASTER_KEY": base64.b64encode(bytes(31)).decode()},
@@ -183,6 +184,13 @@ def test_a_variable_beats_what_dev_left_in_the_data_dir(tmp_path: Path) -> None:
     assert (settings.port, settings.nats_url, settings.auth_dev_secret) == (5555, "nats://kept", "kept")
 
 
+def test_what_cannot_be_read_in_the_data_dir_is_told_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "dev.json").write_text("")
+    with pytest.raises(SettingsError, match="damaged: remove it"):
+        Settings.load({"MICROCOS_DATA_DIR": str(tmp_path)})
+
+
 def test_a_time_without_an_offset_is_utc() -> None:
     assert Settings(now="1970-01-01T00:00:01").now_start_ms() == 1000
     assert Settings(now="1970-01-01T01:00:01+01:00").now_start_ms() == 1000
@@ -196,6 +204,9 @@ def test_a_public_key_is_given_as_text_or_as_a_file(tmp_path: Path) -> None:
     assert Settings(auth_pem=text.replace("\n", "\\n")).auth_pem_text() == text
     with pytest.raises(SettingsError, match="MICROCOS_AUTH_PEM"):
         Settings(auth_pem=str(tmp_path / "none.pem")).auth_pem_text()
+    (tmp_path / "key.der").write_bytes(b"\x30\x82\xff")
+    with pytest.raises(SettingsError, match="is no PEM text"):
+        Settings(auth_pem=str(tmp_path / "key.der")).auth_pem_text()
 
 
 def test_a_missing_master_key_is_said_when_it_is_needed(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from infra import telemetry
-from infra.settings import Settings
+from infra.settings import Settings, SettingsError
 
 CANARY = 'call John about the merger\r\n{"level": "forged"}'
 log = telemetry.get_logger("tests.telemetry")
@@ -117,3 +118,10 @@ def test_two_kinds_of_metric_cannot_share_a_name() -> None:
     telemetry.counter("test_clash_total", "A counter.")
     with pytest.raises(AssertionError, match="another kind"):
         telemetry.gauge("test_clash_total", "A gauge.")
+
+
+def test_a_port_for_metrics_that_is_taken_is_told_by_its_setting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"MICROCOS_METRICS_PORT: {port}"):
+            telemetry.serve_metrics(Settings(metrics_port=port))

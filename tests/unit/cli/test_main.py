@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import COMMANDS, main
+from infra.keys.local import make_master_key
+from tests.support.processes import ROOT
 
 SECRET = "a development secret of more than 32 bytes"
 HEAVY = {"psycopg", "litestar", "nats", "sqlalchemy", "alembic", "pydantic", "httpx", "structlog", "jwt"}
@@ -46,6 +49,67 @@ def test_a_wrong_setting_is_told_in_a_line_and_not_in_a_traceback() -> None:
     refused = CliRunner().invoke(main, ["settings"], env={"MICROCOS_PORT": "many"})
     assert refused.exit_code == 2
     assert refused.stderr == "Error: MICROCOS_PORT: must be a whole number.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["migrate"], ["doctor"], ["dlq", "list"], ["projections", "verify"], ["user", "export", "me"]],
+    ids=str,
+)
+def test_what_is_no_database_is_told_in_a_line_that_does_not_quote_it(arguments: list[str], tmp_path: Path) -> None:
+    environment = {
+        "MICROCOS_DATA_DIR": str(tmp_path),
+        "MICROCOS_DATABASE_URL": "postgresql/user:secret@host",
+        "MICROCOS_MASTER_KEY": make_master_key(),
+    }
+    if arguments[0] == "user":
+        arguments = [*arguments, "--out", str(tmp_path / "me.zip")]
+    refused = CliRunner().invoke(main, arguments, env=environment)
+    assert refused.exit_code in (1, 2)
+    assert isinstance(refused.exception, SystemExit)
+    assert "MICROCOS_DATABASE_URL is no address of a Postgres" in refused.output
+    assert "secret" not in refused.output
+
+
+@pytest.mark.parametrize("arguments", [["dev"], ["chat", "hello"]], ids=str)
+def test_a_data_dir_that_cannot_be_one_is_told_in_a_line(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    data_dir = tmp_path / "file" / "data"
+    refused = CliRunner().invoke(main, arguments, env={"MICROCOS_DATA_DIR": str(data_dir)})
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"Error: {data_dir} cannot be used: ")
+
+
+def test_a_log_in_link_that_no_database_can_keep_is_told_in_a_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    environment = {
+        "MICROCOS_DATA_DIR": str(tmp_path),
+        "MICROCOS_DATABASE_URL": f"postgresql://127.0.0.1:{port}/none",
+        "MICROCOS_MASTER_KEY": make_master_key(),
+        "MICROCOS_AUTH_DEV_SECRET": SECRET,
+    }
+    refused = CliRunner().invoke(main, ["token", "--user", "u1", "--link"], env=environment)
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("Error: The database cannot be reached or used")
+
+
+def test_an_export_without_a_name_is_refused() -> None:
+    refused = CliRunner().invoke(main, ["user", "export", "me", "--out", ""])
+    assert refused.exit_code == 2
+    assert "--out" in refused.stderr
+
+
+def test_a_terminal_that_lacks_a_letter_shows_another(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "cli.main", "settings"],
+        env={"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "latin-1", "MICROCOS_DATA_DIR": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert b"MICROCOS_PORT=8000" in shown.stdout
 
 
 def test_a_token_stands_alone_on_stdout(tmp_path: Path) -> None:
