@@ -29,7 +29,7 @@ FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 
 Window = tuple[date, date]
 
-_BEFORE = words("on by before until till for from in at within no later than am bis vor an spaetestens")
+_BEFORE = words("on by before until till for from in at within no later than am im bis vor an spaetestens")
 _TODAY = words("today heute")
 _TOMORROW = words("tomorrow tmrw tmr morgen")
 _WEEK = words("week woche wk")
@@ -254,9 +254,11 @@ class DayReader:
 
     def _written(self, cursor: Cursor, was_german_am: bool) -> Days | None:
         token = cursor.peek()
-        if token.kind == "dotted" and not was_german_am and token.values[0] <= 24:
-            return None
         if token.kind not in ("iso", "slash", "dots", "dotted"):
+            return None
+        # "Bis 15.30" is an hour, and "bis 9.10 Uhr" says so.
+        is_hour = not was_german_am or token.values[1] > 12 or cursor.peek(1).text == "uhr"
+        if token.kind == "dotted" and is_hour and token.values[0] <= 24:
             return None
         cursor.take()
         if token.kind == "iso":

@@ -55,7 +55,7 @@ def _said(hours: list[re.Match[str]]) -> list[str]:
     for hour, half in zip(hours, halves, strict=True):
         if hour["named"] is not None:
             said.append("noon" if not hour["named"].casefold().startswith("midn") else "midnight")
-        elif is_24:
+        elif is_24 and half[:1] not in ("a", "p"):
             said.append(f"{_number(hour):02}:{re.split('[:.]', hour['hour'])[1] if len(hour['hour']) > 2 else '00'}")
         else:
             said.append(f"{hour['hour']} {half or (halves[-1] if is_last_alone else '')}".strip())

@@ -65,6 +65,17 @@ def event(title: str, start: str, **more: Any) -> SetCalendarEvent:
         ("what did I do yesterday", "summary", "2025-11-18", 1),
         ("when is my next meeting", "agenda", TODAY, 30),
         ("what's coming up on Friday", "agenda", "2025-11-21", 1),
+        ("what did I do on Monday", "summary", "2025-11-17", 1),
+        ("what did I get done on Wednesday", "summary", TODAY, 1),
+        ("what do I have the week after next", "agenda", "2025-12-01", 7),
+        ("was steht übernächste Woche an", "agenda", "2025-12-01", 7),
+        ("was steht in der nächsten Woche an", "agenda", "2025-11-24", 7),
+        ("was steht am Wochenende an", "agenda", "2025-11-22", 2),
+        ("what do I have this month", "agenda", TODAY, 12),
+        ("what do I have next month", "agenda", "2025-12-01", 31),
+        ("what's due at the end of this month", "agenda", "2025-11-30", 1),
+        ("summarize my month", "summary", "2025-11-01", 30),
+        ("recap of last month", "summary", "2025-10-01", 31),
     ],
 )
 def test_the_days_are_those_that_the_words_name(words: str, intent: Intent, first: str, count: int) -> None:

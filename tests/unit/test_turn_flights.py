@@ -163,6 +163,11 @@ async def test_a_search_is_made_only_where_the_words_ask_for_one() -> None:
         ("Find flights from JFK to Boston on Friday, back on Sunday", "2025-11-21", "2025-11-21", "2025-11-23"),
         ("Find flights from JFK to Boston this weekend", "2025-11-22", "2025-11-23", None),
         ("Find flights from JFK to Boston in December", "2025-12-01", "2025-12-31", None),
+        ("Find flights from JFK to Boston in two weeks", "2025-12-03", "2025-12-03", None),
+        ("Find flights from JFK to Boston tomorrow in the morning", "2025-11-20", "2025-11-20", None),
+        ("Suche Flüge von JFK nach Boston in einer Woche", "2025-11-26", "2025-11-26", None),
+        ("Suche Flüge von JFK nach Boston im nächsten Monat", "2025-12-01", "2025-12-31", None),
+        ("Suche Flüge von JFK nach Boston am Wochenende", "2025-11-22", "2025-11-23", None),
         ("Find flights from JFK to Boston on 24 Dec 2025", "2025-12-24", "2025-12-24", None),
     ],
 )

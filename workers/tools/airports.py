@@ -130,7 +130,7 @@ class Airports:
     def _qualified(self, name: str) -> Place | Ambiguous | None:
         """A name with its state or country behind it: `portland, me`, `london ontario`, `paris in texas`."""
         words = name.replace(",", " ").split()
-        for count in (1, 2, 3):
+        for count in range(1, min(4, len(words))):  # a country alone is no city
             city, behind = " ".join(words[:-count]).removesuffix(" in"), " ".join(words[-count:])
             region = plain(cities.STATES.get(behind, behind))
             code = cities.COUNTRIES.get(behind)

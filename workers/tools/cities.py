@@ -156,6 +156,7 @@ Oslo = OSL
 Bergen = BGO
 Helsinki = HEL
 Reykjavik|iceland = KEF
+Malta|valletta = MLA
 Tallinn = TLL
 Riga = RIX
 Vilnius = VNO

@@ -15,6 +15,7 @@ from typing import cast
 
 from commands.arguments import FindFlightsArguments
 from commands.phrases.resolve import When
+from commands.phrases.words import MONTH_OF
 from commands.setting import Setting
 from domain.brain import Brain, TripState
 from domain.local_times import instant_ms
@@ -40,7 +41,10 @@ from workers.understanding.grounding import is_named
 
 BUSY_MAX = 50
 UTC_CITY = "London"  # who has not said where they are is taken to be at Greenwich, and is told so
-_MONTH_ALONE = re.compile(r"\b(?:in|im|during) \w+\b|\bmonth\b", re.IGNORECASE)
+_MONTH_NAMED = re.compile(rf"(?:(?:in|im|during) )?(?:{'|'.join(MONTH_OF)}|märz|jänner)\b\.?(?: \d{{4}})?")
+_MONTH = re.compile(r"\bmonth\b|\bmonat\b")
+_DAY = re.compile(r"\d|day|tag")  # of a month
+_IN_WEEKS = re.compile(r"\bin \w+ (?:weeks?|wochen?)\b|day\b|tag\b")
 _FROM_TODAY = re.compile(r"\b(?:today|tonight|tomorrow|heute|morgen)\b", re.IGNORECASE)
 _HOME = re.compile(r"home.?airport|favou?rite.?airport|preferred.?airport|^airport$", re.IGNORECASE)
 
@@ -260,12 +264,12 @@ def _window(phrase: str, setting: Setting) -> tuple[date, date]:
         if day is not None or is_past(phrase):
             raise Missing(f"“{phrase}” is over. {WHEN_OUT}")
         raise Missing(WHEN_OUT)
-    if "weekend" in text:
+    if "weekend" in text or "wochenende" in text:
         return day, day + timedelta(days=1)
-    if re.search(r"\bweek\b|\bwoche\b", text) and not re.search(r"\bin \w+ weeks?\b|day\b", text):
+    if re.search(r"\bweek\b|\bwoche\b", text) and not _IN_WEEKS.search(text):
         monday = day - timedelta(days=day.weekday())
         return max(today, monday), monday + timedelta(days=6)
-    if _MONTH_ALONE.search(text) and not re.search(r"\d|day", text):
+    if _MONTH_NAMED.fullmatch(text) or (_MONTH.search(text) and not _DAY.search(text)):
         first = max(today, day.replace(day=1))
         following = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
         return first, min(following - timedelta(days=1), first + timedelta(days=WINDOW_DAYS_MAX - 1))

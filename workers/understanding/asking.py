@@ -170,6 +170,7 @@ ROOM = (
 # It changes what was spoken of before, whatever that was.
 FOLLOW_UP = re.compile(
     rf"\bundo\b|\b(?:{_VERBS}|make|change|set|mark|rename|re-?open|complete|finish|forget|keep|remember|save)\b.{{0,20}}?"
-    r"\b(?:it|that|this|them)\b|\b(?:actually|no|sorry)\b.{0,20}?\b(?:it|that)(?:'s| is)\b",
+    r"\b(?:it|that|this|them)\b|\bcall (?:it|that|this) off\b"
+    r"|\b(?:actually|no|sorry)\b.{0,20}?\b(?:it|that)(?:'s| is)\b",
     re.IGNORECASE,
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from commands.calendar_deeds import local_start
+from commands.phrases.days import month_of
 from commands.phrases.resolve import resolve_phrase
 from commands.phrases.words import WEEKDAYS
 from domain.brain import Brain, TaskState
@@ -18,6 +19,7 @@ from domain.local_times import instant_ms, local_minute, local_moment
 from domain.occurrences import Occurrence, occurrences
 from domain.text import one_line
 from domain.values import Task
+from workers.understanding.german_words import german
 from workers.understanding.intents import Intent
 from workers.understanding.time_words import WHEN_WITHIN
 
@@ -29,9 +31,17 @@ TASKS_SHOWN_MAX = 40
 TRIPS_MAX = 10
 LOCATION_CHARACTERS_MAX = 120
 
-_NEXT_WEEK = re.compile(r"\bnext week\b|\bnächste woche\b", re.IGNORECASE)
-_LAST_WEEK = re.compile(r"\b(?:last|past|previous) week\b|\bletzte woche\b", re.IGNORECASE)
+_WEEK_AFTER_NEXT = re.compile(r"\bweek after next\b|" + german(r"\bübernächste[nr]? woche\b"), re.IGNORECASE)
+_NEXT_WEEK = re.compile(r"\bnext week\b|" + german(r"\bnächste[nr]? woche\b"), re.IGNORECASE)
+_LAST_WEEK = re.compile(r"\b(?:last|past|previous) week\b|\b(?:letzte|vergangene)[nr]? woche\b", re.IGNORECASE)
 _WEEK = re.compile(r"\bweek(?:ly)?\b|\bwoche\b", re.IGNORECASE)
+# All of it: not "the end of", "the 3rd of" or "the last Friday of this month".
+_MONTH = re.compile(
+    r"(?<!(?:st|nd|rd|th|rt|ng|le|ay) of )\b(?:this|my|(?P<next>next)|(?P<last>last|past|previous)) month\b"
+    + german(r"|\b(?:diese[nmr]?|meine[nm]?|(?P<kommend>nächste[nmr]?)|(?P<letzt>letzte[nmr]?)) monat\b"),
+    re.IGNORECASE,
+)
+_WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|\w{3,6}tag\b|mittwoch", re.IGNORECASE)
 _YESTERDAY = re.compile(r"\byesterday\b|\bgestern\b", re.IGNORECASE)
 _SOME_DAY = re.compile(r"\b(?:when|what time|next|upcoming|coming up)\b|\bwann\b", re.IGNORECASE)
 
@@ -58,21 +68,32 @@ def local_now(now_ms: int, zone: str) -> datetime:
 
 
 def days_of(words: str, intent: Intent, now_ms: int, zone: str) -> Days:
-    """A summary of the week looks back to its Monday; an agenda of the week begins today."""
+    """A summary of the week looks back to its Monday, one of a month to its first; an agenda begins today."""
     now = local_now(now_ms, zone)
     today = now.date()
     monday = today - timedelta(days=today.weekday())
+    if _WEEK_AFTER_NEXT.search(words):
+        return Days((monday + timedelta(days=2 * WEEK_DAYS)).isoformat(), WEEK_DAYS)
     if _NEXT_WEEK.search(words):
         return Days((monday + timedelta(days=WEEK_DAYS)).isoformat(), WEEK_DAYS)
     if _LAST_WEEK.search(words):
         return Days((monday - timedelta(days=WEEK_DAYS)).isoformat(), WEEK_DAYS)
     if _WEEK.search(words):
         return Days((monday if intent == "summary" else today).isoformat(), WEEK_DAYS)
+    if intent in ("agenda", "summary") and (month := _MONTH.search(words)) is not None:
+        later = 1 if month["next"] or month["kommend"] else -1 if month["last"] or month["letzt"] else 0
+        first, last = month_of(today, later)
+        first = today if intent == "agenda" and first <= today <= last else first
+        return Days(first.isoformat(), (last - first).days + 1)
     if intent in ("agenda", "plan", "summary"):
         for match in WHEN_WITHIN.finditer(words[:WORDS_CHARACTERS_MAX]):
             when = resolve_phrase(" ".join(match["when"].split()), now, zone)
             if when is not None:
-                return Days(when.due[:10], 2 if "weekend" in match["when"].casefold() else 1)
+                day = date.fromisoformat(when.due[:10])
+                if intent == "summary" and day > today and _WEEKDAY.search(match["when"]):
+                    day -= timedelta(days=WEEK_DAYS)  # what was done on Monday was done on the one before
+                is_weekend = "weekend" in match["when"].casefold() or "wochenende" in match["when"].casefold()
+                return Days(day.isoformat(), 2 if is_weekend else 1)
         if _YESTERDAY.search(words):
             return Days((today - timedelta(days=1)).isoformat(), 1)
     if intent == "agenda" and _SOME_DAY.search(words):

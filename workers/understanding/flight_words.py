@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from domain.text import one_line
 from workers.understanding.intents import asked
-from workers.understanding.time_words import WHEN, pattern
+from workers.understanding.time_words import WHEN, pattern, tidy_time
 
 ASKS = "To search for flights I still need to know "
 WHERE_TO = ASKS + "where you want to go. Which city or airport is it?"
@@ -34,7 +34,7 @@ _STOP = (
     r"(?=\s+(?:to|from|for|with|on|in|via|at|by|leaving|departing|returning|return|coming|and|or|please|nach|von|am"
     r"|business|economy|premium|first|non-?stop|direct|next|this|tomorrow|today|cheap\w*|instead|ab|im|um|f(?:ü|ue)r"
     r"|heute|morgen|(?:ü|ue)bermorgen|n(?:ä|ae)chste\w*|zur(?:ü|ue)ck|direkt\w*|fliegen|suchen"
-    r"|yesterday|gestern|last|\d+ \w+ ago)\b|\s*[,.!?;:(]|\s*$)"
+    r"|yesterday|gestern|last|\d+ \w+ ago)\b|\s*(?:[,!?;:(]|(?<!\bst)(?<!\bft)(?<!\bmt)\.)|\s*$)"
 )
 _TO = re.compile(rf"\b(?:to|into|nach)\s+(?P<place>[^\W\d_][\w .'’/-]{{1,60}}?){_STOP}", re.IGNORECASE)
 _FROM = re.compile(rf"\b(?:from|von|ab|out of)\s+(?P<place>[^\W\d_][\w .'’/-]{{1,60}}?){_STOP}", re.IGNORECASE)
@@ -93,13 +93,25 @@ def spoken(turns: Sequence[tuple[str, str]]) -> str:
 
     `turns` are (role, text), oldest first, and end with the user's.
     """
+    return _spoken(turns, {})
+
+
+def _spoken(turns: Sequence[tuple[str, str]], known: dict[int, str]) -> str:
+    """`known`: what so many of the turns mean. Each is worked out once: looked at from each turn behind it anew, twenty
+    wishes in a row would keep a worker for minutes."""
+    if len(turns) not in known:
+        known[len(turns)] = _meant(turns, known)
+    return known[len(turns)]
+
+
+def _meant(turns: Sequence[tuple[str, str]], known: dict[int, str]) -> str:
     _, text = turns[-1]
     before = turns[:-1]
     last = before[-1][1] if before and before[-1][0] == "assistant" else ""
     if (CHOOSE in last or WAITS in last) and is_refinement(text):
         alone = asked(text)
         is_other = alone.intent not in ("chat", "flights") or "select_flight" in alone.wanted
-        return text if is_other else _refined(before, text)
+        return text if is_other else _refined(before, text, known)
     question = last[last.rindex(ASKS) :] if ASKS in last else ""
     if not question or len(text) > ANSWER_CHARACTERS_MAX or len(before) < 2 or before[-2][0] != "user":
         return text
@@ -133,11 +145,11 @@ def is_refinement(text: str) -> bool:
     return pieces > 0 and not re.search(r"\w", _AROUND.sub(" ", rest))
 
 
-def _refined(before: Sequence[tuple[str, str]], text: str) -> str:
+def _refined(before: Sequence[tuple[str, str]], text: str, known: dict[int, str]) -> str:
     """With the newest wish for flights before it, as that was meant; choosing one of them is no such wish."""
     for place in range(len(before) - 1, max(-1, len(before) - 1 - TURNS_MAX * 2), -1):
         if before[place][0] == "user":
-            earlier = spoken(before[: place + 1])
+            earlier = _spoken(before[: place + 1], known)
             if "find_flights" in asked(earlier).wanted:
                 # With a word between them, or two times would be read as one.
                 return f"{_without(earlier, one_line(text))}, rather {one_line(text)}"
@@ -169,9 +181,9 @@ def flight_arguments(text: str) -> dict[str, str]:
     said: dict[str, str] = {}
     rest = text
     if (back := _BACK.search(rest)) is not None:
-        said["return_text"] = _tidy(back["when"])
+        said["return_text"] = tidy_time(back["when"])
         rest = f"{rest[: back.start()]} , {rest[back.end() :]}"
-    whens = [_tidy(match["when"]) for match in _TIME.finditer(rest)]
+    whens = [tidy_time(match["when"]) for match in _TIME.finditer(rest)]
     rest = _TIME.sub(" , ", rest)
     if whens:
         said["departure_text"] = whens[-1]
@@ -202,7 +214,7 @@ def weekday_near(text: str) -> tuple[str, str] | None:
     """Of a wish that was said anew with a weekday alone, the time that it had before and that weekday: "next Friday …
     what about Saturday?" is about the one beside it."""
     rest = _BACK.sub(" , ", one_line(text)[:TEXT_CHARACTERS_MAX])
-    whens = [_tidy(match["when"]) for match in _TIME.finditer(rest)]
+    whens = [tidy_time(match["when"]) for match in _TIME.finditer(rest)]
     if len(whens) < 2 or _WEEKDAY.fullmatch(whens[-1]) is None:
         return None
     return whens[-2], whens[-1]

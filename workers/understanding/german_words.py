@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _SPELLINGS = str.maketrans({"ä": "(?:ä|ae)", "ö": "(?:ö|oe)", "ü": "(?:ü|ue)", "ß": "(?:ß|ss)"})
 
 
@@ -9,6 +11,15 @@ def german(pattern: str) -> str:
     """`pattern` with "ü" standing for "ue" too, and so on; not to be used within square brackets."""
     return pattern.translate(_SPELLINGS)
 
+
+# "Anzurufen" is "anrufen", "einzukaufen" is "einkaufen".
+TO_WITHIN = re.compile(
+    german(
+        r"\b(\w{0,8}(?:ab|an|auf|aus|bei|durch|ein|fertig|her|hin|los|mit|nach|um|unter|vor|weg|weiter|zu|zurück|zusammen))"
+        r"zu(?=\w+n$)"
+    ),
+    re.IGNORECASE,
+)
 
 _DAY = r"(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag)"
 _PART = german(r"(?:früh|morgen|vormittag|mittag|nachmittag|abend|nacht)s?\b")
@@ -25,7 +36,9 @@ _UNIT = r"(?:minute|stunde|tag|woche|monat|quartal|jahr)(?:en|e|n|s)?\b"
 _HOUR = german(r"(?:\d{1,2}(?:[:.]\d\d)?|eins|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf)")
 _OCLOCK = r" ?uhr\b(?: [0-5]\d\b)?"
 _ROUND = rf"(?:halb|viertel (?:vor|nach)|{_NUMBER} (?:minuten )?(?:vor|nach)) {_HOUR}\b(?:{_OCLOCK})?"
-_DATE = rf"\d{{1,2}}\. ?(?:{_MONTH}(?: \d{{4}})?|\d{{1,2}}\.(?:\d{{4}}|\d{{2}})?)"
+_DATE = (
+    rf"\d{{1,2}}\. ?(?:{_MONTH}(?: \d{{4}})?|(?:1[0-2]|0?[1-9])\.(?:\d{{4}}|\d{{2}})?)"  # before any hour: "bis 22.12."
+)
 _EVERY = german(r"(?:jede[nrsm]?|alle)")
 _NEXT = german(r"(?:nächste|kommende|diese|übernächste)[nrsm]?")
 
@@ -50,9 +63,9 @@ GERMAN_TIME = "|".join(
         rf"(?:bis |zum |am )*(?:ende|anfang|mitte) (?:der|des|dieser|dieses|{_NEXT}) (?:woche|monats?|jahre?s?)\b"
         r"|(?:am |bis |zum )*(?:monats|jahres)ende\b",
         rf"in (?:einer halben stunde|{_NUMBER} {_UNIT})",
+        rf"(?:(?:am|bis|zum|ab|den|vom) )*{_DATE}",
         rf"(?:um|gegen|ab|bis) (?:{_ROUND}|{_HOUR}\b(?:{_OCLOCK})?)(?: {_PART})?",
         rf"{_ROUND}|\d{{1,2}}(?:[:.]\d\d)?{_OCLOCK}(?: {_PART})?",
-        rf"(?:(?:am|bis|zum|ab|den|vom) )*{_DATE}",
         r"(?:am|bis zum|zum) \d{1,2}\.(?=\s|$)",
         german(r"(?:am (?:abend|morgen|vormittag|nachmittag|mittag)|mittags|abends|morgens|um mitternacht)\b"),
     )

@@ -29,6 +29,7 @@ from commands.arguments import (
     UpdateTaskArguments,
 )
 from domain.values import Json
+from workers.understanding.german_words import TO_WITHIN
 from workers.understanding.time_words import time_alone
 
 NOT_ASKED = "That is not what you asked for, so nothing was done."
@@ -143,4 +144,5 @@ def _content(text: str) -> list[str]:
 def _stems(text: str) -> frozenset[str]:
     """The words, and the beginnings of those that are long enough to have forms."""
     words = {word.casefold() for word in _WORD.findall(_CAMEL.sub(" ", text))}
+    words |= {TO_WITHIN.sub(r"\1", word) for word in words}
     return frozenset(words | {word[:STEM_CHARACTERS] for word in words if len(word) >= STEM_CHARACTERS})

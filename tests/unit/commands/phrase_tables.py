@@ -141,6 +141,11 @@ TIMES = {
     "Dec 24 at 4 in the afternoon": "2025-12-24T16:00",
 }
 GERMAN = {
+    "im Mai": "2026-05-01",
+    "im nächsten Monat": "2025-12-01",
+    "bis 15.30": "2025-11-19T15:30",
+    "bis 11.10 Uhr": "2025-11-19T11:10",
+    "bis 3.12.": "2025-12-03",
     "morgen um 17 Uhr": "2025-11-20T17:00",
     "nächsten Freitag": "2025-11-28",
     "kommenden Freitag um 9": "2025-11-21T09:00",

@@ -22,6 +22,7 @@ from domain.ports import ToolCall
         ("um 8 und um 20 Uhr", ("at 08:00", "at 20:00")),
         ("every day at noon and 6pm", ("every day at noon", "every day at 6 pm")),
         ("at 8:30 and 17:30", ("at 08:30", "at 17:30")),
+        ("every day at 8pm and 22:00", ("every day at 8 pm", "every day at 22:00")),
     ],
 )
 def test_several_hours_are_as_many_phrases(phrase: str, each: tuple[str, ...]) -> None:

@@ -187,3 +187,14 @@ async def test_every_tool_that_it_calls_takes_its_arguments() -> None:
         ]
         (call,) = calls
         assert set(json.loads(call.arguments)) <= known[call.name]
+
+
+def test_what_somebody_has_got_is_an_event_and_what_got_lost_is_none() -> None:
+    (wish,) = wishes_of("I've got a dentist appointment on Friday at 3")
+    assert (wish.tool, wish.arguments["title"]) == ("create_event", "dentist appointment")
+    assert wishes_of("Lunch with Ann tomorrow at noon got cancelled") == []
+
+
+def test_a_saint_is_a_part_of_a_place() -> None:
+    assert flight_arguments("Find flights to St. Louis tomorrow")["destination"] == "St. Louis"
+    assert flight_arguments("Find flights to Boston. Thanks")["destination"] == "Boston"

@@ -77,10 +77,23 @@ def test_a_sentence_asks_for_its_tool(text: str, tool: str, arguments: dict[str,
         "Push everything to tomorrow",
         "Remind me 30 minutes before lunch",
         "remind me to eat the day before at 4",
+        "I bought no bread",
+        "I bought the bread?",
+        "Finished bread?",
+        "I must not call Bob tomorrow",
+        "There's no meeting tomorrow at 3",
+        "Meeting with Bob tomorrow at 3 cancelled",
+        "Meeting with Bob moved to Friday at 3",
+        "I'm on vacation tomorrow?",
     ],
 )
 def test_what_is_only_told_changes_nothing(text: str) -> None:
     assert wished(text) == []
+
+
+def test_what_was_not_done_completes_nothing() -> None:
+    assert wishes_of("I did not pay the rent", ("pay the rent",)) == []
+    assert wishes_of("I paid the rent", ("pay the rent",)) != []
 
 
 def test_a_list_is_done_whole_or_not_at_all() -> None:

@@ -126,3 +126,15 @@ def test_a_reminder_of_it_names_what_it_is() -> None:
         ("create_task", {"title": "lunch with Bob", "due_text": "tomorrow at 11"})
     ]
     assert wished(LUNCH, "remind me of that an hour before") == []
+
+
+def test_what_is_called_off_is_not_renamed() -> None:
+    assert wished(LUNCH, "call it off") == [("delete_event", {"event": "lunch with Bob"})]
+    assert "delete_event" in asked("call it off").kinds
+    assert wished(REMIND, "let's call it a day") == wished(REMIND, "call it a day") == []
+
+
+@pytest.mark.parametrize("text", ["No, that's wrong", "no, it's not", "Sorry, that is right"])
+def test_what_is_said_of_an_answer_is_not_remembered_in_its_place(text: str) -> None:
+    assert wished("Remember that my favourite airport is JFK", text) == []
+    assert wished("Remember that my favourite airport is JFK", "No, it's LAX")[0][1]["value"] == "LAX"

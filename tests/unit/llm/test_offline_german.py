@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from commands.arguments import CreateTaskArguments
 from workers.llm.offline.followups import wishes_in
 from workers.llm.offline.intents import wishes_of
 from workers.understanding.flight_words import CHOOSE, flight_arguments, spoken
+from workers.understanding.grounding import is_spoken_of
 from workers.understanding.intents import Intent, asked
 
 OPEN = ("Steuerberater anrufen", "Rechnung bezahlen", "Milch")
@@ -27,6 +29,15 @@ def wished(*turns: str) -> list[tuple[str, dict[str, str]]]:
         ("Vergiss nicht, den Müll rauszubringen", "Müll rausbringen", None),
         ("Leg eine Aufgabe an: Pass verlängern bis Ende des Monats", "Pass verlängern", "bis Ende des Monats"),
         ("Erinnere mich zweimal am Tag an die Tabletten", "Tabletten", "zweimal am Tag"),
+        ("Erinnere mich morgen an Boden wischen", "Boden wischen", "morgen"),
+        ("Erinnere mich daran, kleine Geschenke zu kaufen", "kleine Geschenke kaufen", None),
+        ("Erinnere mich daran, einzukaufen", "einkaufen", None),
+        ("Erinnere mich daran, gut zuzuhören", "gut zuhören", None),
+        ("Erinnere mich daran, nicht zu rauchen", "nicht rauchen", None),
+        ("Erinnere mich an die Miete am 3.", "Miete", "am 3."),
+        ("Ich muss bis 22.12. die Miete überweisen", "Miete überweisen", "bis 22.12."),
+        ("Erinnere mich um 15 Uhr an das Treffen mit Bob", "Treffen mit Bob", "um 15 Uhr"),
+        ("Neue Aufgabe: Treffen mit Bob um 15 Uhr vorbereiten", "Treffen mit Bob vorbereiten", "um 15 Uhr"),
     ],
 )
 def test_what_is_to_be_done_is_a_task(text: str, title: str, due: str | None) -> None:
@@ -51,6 +62,15 @@ def test_what_is_to_be_done_is_a_task(text: str, title: str, due: str | None) ->
         ("Verschiebe Milch um einen Tag", "update_task", {"title": "Milch", "due_text": "um einen Tag"}),
         ("Benenne Milch in Hafermilch um", "update_task", {"title": "Milch", "new_title": "Hafermilch"}),
         ("Verschieb den Zahnarzt auf 16 Uhr", "update_event", {"event": "Zahnarzt", "start_text": "16 Uhr"}),
+        ("Verschieb Milch auf den 3.1.", "update_task", {"title": "Milch", "due_text": "3.1."}),
+        (
+            "Verschieb das Treffen mit Bob auf morgen um 10 Uhr",
+            "update_event",
+            {"event": "Treffen mit Bob", "start_text": "morgen um 10 Uhr"},
+        ),
+        ("Sag das Meeting mit Bob um 15 Uhr ab", "delete_event", {"event": "Meeting mit Bob um 15 Uhr"}),
+        ("Vergiss Kunden Adresse", "forget_memory", {"key": "Kunden Adresse"}),
+        ("Storniere Boden reinigen", "delete_event", {"event": "Boden reinigen"}),
         ("Sag das Mittagessen mit Julia ab", "delete_event", {"event": "Mittagessen mit Julia"}),
         ("Merk dir, dass mein Lieblingsflughafen MUC ist", "pin_memory", {"key": "Lieblingsflughafen", "value": "MUC"}),
         ("Meine Frau heißt Anna", "pin_memory", {"key": "Frau", "value": "Anna"}),
@@ -79,6 +99,10 @@ def test_a_sentence_asks_for_its_tool(text: str, tool: str, arguments: dict[str,
         ("Neuer Termin: Elternabend am Donnerstag um 19 Uhr", "Elternabend", "am Donnerstag um 19 Uhr"),
         ("Treffen mit Jonas am Montag um 14 Uhr", "Treffen mit Jonas", "am Montag um 14 Uhr"),
         ("Ich bin vom 22. Dezember bis 2. Januar im Urlaub", "Urlaub", "22. Dezember"),
+        ("Ich bin vom 22.12. bis 2.1. im Urlaub", "Urlaub", "22.12."),
+        ("Ich bin ab 22.12. im Urlaub", "Urlaub", "ab 22.12."),
+        ("Neuer Termin: Weihnachten am 24.12.", "Weihnachten", "am 24.12."),
+        ("Morgen um 12 Uhr habe ich ein Treffen mit Anna", "Treffen mit Anna", "Morgen um 12 Uhr"),
     ],
 )
 def test_an_event_is_told_or_ordered(text: str, title: str, start: str) -> None:
@@ -143,6 +167,64 @@ def test_talk_asks_for_nothing(text: str) -> None:
     assert wishes_of(text, OPEN) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Erinnere mich nicht an die Rechnung",
+        "Erinnere mich morgen bitte nicht mehr an Yoga",
+        "Lösche die Aufgabe Rechnung nicht",
+        "Verschiebe Milch nicht auf morgen",
+        "Hake Milch noch nicht ab",
+        "Setze Eier nicht auf die Einkaufsliste",
+        "Trage das Treffen mit Bob morgen um 15 Uhr nicht in den Kalender ein",
+        "Sag das Treffen mit Bob nicht ab",
+        "Storniere den Flug nicht",
+        "Merke dir nicht, dass ich Tee mag",
+        "Merk dir das nicht",
+        "Ich habe die Rechnung nicht bezahlt",
+        "Ich habe keine Milch gekauft",
+        "Ich habe die Milch noch nicht erledigt",
+        "Ich muss morgen keine Eier kaufen",
+        "Ich habe morgen um 15 Uhr kein Treffen mit Bob",
+        "Ich bin nächste Woche nicht im Urlaub",
+        "Das Treffen mit Bob morgen um 15 Uhr fällt aus",
+    ],
+)
+def test_what_is_not_to_be_done_or_was_not_asks_for_nothing(text: str) -> None:
+    assert wishes_of(text, OPEN) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Haben wir morgen um 15 Uhr ein Meeting mit Bob?",
+        "hab ich morgen um 15 Uhr ein Meeting mit Bob",
+        "Findet morgen um 15 Uhr das Treffen mit Bob statt?",
+        "Wir haben morgen um 15 Uhr ein Meeting?",
+        "Wenn ich morgen um 15 Uhr ein Treffen mit Bob habe",
+        "Danke für das Treffen mit Bob um 15 Uhr",
+        "habe ich die Rechnung bezahlt",
+        "hab ich Milch schon erledigt",
+        "Die Milch ist erledigt?",
+        "Ich wohne in Hamburg?",
+    ],
+)
+def test_what_is_asked_or_supposed_asks_for_nothing(text: str) -> None:
+    assert wishes_of(text, OPEN) == []
+
+
+def test_a_question_may_be_an_order_all_the_same() -> None:
+    assert wished("Kannst du mich morgen an Eier erinnern?") == [
+        ("create_task", {"title": "Eier", "due_text": "morgen"})
+    ]
+
+
+def test_what_is_written_with_a_zu_within_was_spoken_of() -> None:
+    arguments = CreateTaskArguments(title="einkaufen")
+    assert is_spoken_of(arguments, {}, "Erinnere mich daran, einzukaufen")
+    assert not is_spoken_of(arguments, {}, "Erinnere mich daran, anzurufen")
+
+
 def test_a_flight_is_searched_for_and_the_list_refined() -> None:
     text = "Flüge von Berlin nach Lissabon am Freitag"
     said = {"origin": "Berlin", "destination": "Lissabon", "departure_text": "am Freitag"}
@@ -151,3 +233,8 @@ def test_a_flight_is_searched_for_and_the_list_refined() -> None:
     assert flight_arguments(spoken([*talk, ("user", "nur direkt")])) == {**said, "stops_max": "0"}
     assert flight_arguments(spoken([*talk, ("user", "günstigere bitte")])) == {**said, "order": "cheapest"}
     assert flight_arguments(spoken([*talk, ("user", "und zurück am Sonntag")])) == {**said, "return_text": "am Sonntag"}
+    assert flight_arguments("Flüge nach Rom ab 3.1. zurück am 2.2.") == {
+        "destination": "Rom",
+        "departure_text": "ab 3.1.",
+        "return_text": "am 2.2.",
+    }

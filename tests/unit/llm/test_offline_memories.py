@@ -101,3 +101,8 @@ def test_what_is_told_of_oneself_is_remembered(text: str, key: str, value: str) 
 )
 def test_what_is_said_in_passing_is_not_remembered(text: str) -> None:
     assert wished(text) == []
+
+
+def test_an_article_is_no_part_of_another_word() -> None:
+    assert wished("Forget the army base") == [("forget_memory", {"key": "army base"})]
+    assert wished("Delete the note about pizza recipe") == [("delete_note", {"note": "pizza recipe"})]

@@ -173,3 +173,12 @@ def test_every_airport_has_a_zone_that_exists_and_lies_on_earth() -> None:
         assert len(airport.code) == 3
         assert math.fabs(airport.latitude) <= 90
         assert math.fabs(airport.longitude) <= 180
+
+
+@pytest.mark.parametrize("text", ["Germany", "Japan", "italy"])
+def test_a_country_alone_is_no_place(text: str) -> None:
+    assert isinstance(airports().resolve(text), Unknown)
+
+
+def test_an_island_is_not_taken_for_a_town_of_its_name() -> None:
+    assert codes("Malta", "US") == ("MLA",)

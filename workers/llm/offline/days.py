@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from domain import limits
 from domain.values import Json
 from workers.llm.offline.words import POLITE, Said, title_of, unquote
-from workers.understanding.time_words import MOVED_BY, WHEN, pattern, split_times
+from workers.understanding.time_words import MOVED_BY, WHEN, pattern, split_times, tidy_time
 
 PRIORITIES, TODOS = 3, 5
 
@@ -36,9 +36,10 @@ _SCHEDULE = pattern(
     rf"|{_NEW} (?P<likely>(?:(?:an?|the|my) )?{_LIKELY}\b.*)|schedule (?P<any>\S.*))"
 )
 # What is told of as an event, with its hour, is to be kept: "I have a dentist appointment on Friday at 3". A story is
-# not.
+# not, nor one that does not take place, or not then.
 _TOLD = pattern(
-    r"(?!.*\b(?:was|were|is|are|had|has|notes|went|got|gets)\b)(?:(?:i have|i've got|we have|there's|there is) "
+    r"(?!.*\b(?:was|were|is|are|had|has|notes|went|(?<!ve\s)got|gets|no|not|never|cancell?ed|moved|postponed)\b)"
+    r"(?:(?:i have|i've got|we have|there's|there is) "
     rf"(?P<sure>(?:an? |my |our )?(?:[^\s,:]+ ){{0,3}}?(?:{_SURE}|{_LIKELY})\b.*)"
     rf"|(?P<likely>(?:(?:an?|the|my) )?(?:{_SURE}|{_LIKELY}) \S.*)"
     r"|(?:i'm |i am |we're |we are )?(?P<meet>meet(?:ing)? (?!me\b)\S.*))"
@@ -51,7 +52,7 @@ _EVENT_WORD = pattern(
     r"(?:an? |the |my )?(?:new )?(?:calendar )?(?:event|entry)(?: ?:|(?: (?:called|named|titled|for))?(?= )) ?"
     r"|(?:an? |the |my )?(?:new )?(?:appointment|meeting)(?: ?: ?| (?:called|named|titled) )"
 )
-_ARTICLE = re.compile(r"(?:an?|the|einen?|eine|den|die|das|meinen?) (?=\S)", re.IGNORECASE)
+_ARTICLE = re.compile(r"(?:an?|the|eine?n?|den|die|das|meinen?) (?=\S)", re.IGNORECASE)
 _CLOCK_LEFT = re.compile(
     r"\b\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm)\b|\b\d{1,2}:\d\d\b|\b\d{1,2} ?[-–] ?\d{1,2}\b|\b(?:from|between) \d",
     re.IGNORECASE,
@@ -86,7 +87,7 @@ def event_wish(sentence: str) -> Said | None:
             return wish
     if (match := _BLOCK.fullmatch(sentence)) is not None:
         return created(f"{match['what'].rstrip(' .!')} {match['when']}", is_sure=False)
-    if (match := _AWAY.fullmatch(sentence)) is not None:
+    if not sentence.endswith("?") and (match := _AWAY.fullmatch(sentence)) is not None:
         return created(f"{match['what']} {match['when']}", is_sure=False)
     if (match := _MOVE.fullmatch(sentence)) is not None and _SPOKEN_OF.fullmatch(match["what"]):
         return "update_event", {"event": _tidy(match["what"]), "start_text": _tidy(match["when"] or match["by"])}
@@ -109,7 +110,11 @@ def created(what: str, *, is_sure: bool) -> Said | None:
     title = unquote(_tidy(_ARTICLE.sub("", title, count=1)) if _ARTICLE.match(title) else title)
     if not title or not (start or is_sure) or _CLOCK_LEFT.search(title):
         return None
-    said = {"title": title[: limits.TITLE_CHARACTERS_MAX].strip(), "start_text": _tidy(start), "end_text": _tidy(end)}
+    said = {
+        "title": title[: limits.TITLE_CHARACTERS_MAX].strip(),
+        "start_text": tidy_time(start),
+        "end_text": tidy_time(end),
+    }
     return "create_event", {name: text for name, text in said.items() if text}
 
 

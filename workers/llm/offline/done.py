@@ -5,6 +5,7 @@ It completes the open task that is made of the same words, where there is just o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from domain.text_search import telling_words
@@ -43,8 +44,15 @@ _TELLS = (
 )
 
 
+# What was not done, or not wholly: "I did not pay the rent", "ich habe keine Milch gekauft".
+_NOT_DONE = re.compile(r"\b(?:not|no|never|nothing|none|nicht|nichts|nie|niemals|kein\w*)\b", re.IGNORECASE)
+_ASKS = re.compile(r"habe? ich\b|.*\?$", re.IGNORECASE | re.DOTALL)
+
+
 def told_done(sentence: str, tasks: Collection[str] | None) -> Said | None:
     """`tasks` are the titles of the open ones."""
+    if _NOT_DONE.search(sentence) is not None or _ASKS.match(sentence) is not None:
+        return None
     for known, verbs in _TELLS:
         match = known.fullmatch(sentence)
         verb = None if match is None else verbs.get(match["verb"].casefold())

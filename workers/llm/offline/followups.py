@@ -48,6 +48,7 @@ _MOVES = (
 )
 _DROP = pattern(
     rf"{_SMALL}(?:(?:delete|remove|cancel|drop|erase|scratch|call off|forget)(?: about)? {_IT}"
+    rf"|call {_IT} off"
     rf"|(?:don't|do not) (?:remember|keep|save|store|memori[sz]e) {_IT}"
     + german(rf"|(?:lösche?|streiche?|entferne?|vergiss) {_IT}(?: wieder)?|merke? dir {_IT} nicht")
     + rf"|sage? {_IT} ab){_END}"
@@ -64,13 +65,17 @@ _REOPEN = pattern(
     + rf"){_END}"
 )
 _RENAME = pattern(
-    rf"{_SMALL}(?:rename {_IT} (?:to|as|into) |call {_IT} |nenne? {_IT} (?:lieber |bitte )?)(?P<new>\S.*)"
+    rf"{_SMALL}(?:rename {_IT} (?:to|as|into) |call {_IT} (?!a day\b)|nenne? {_IT} (?:lieber |bitte )?)(?P<new>\S.*)"
 )
 _URGENT = pattern(
     rf"{_SMALL}(?:make|set|mark) {_IT} (?:as |to )?(?:an? )?(?P<level>low|normal|high|top|urgent)(?: priority)?{_END}"
 )
 _REMIND = pattern(rf"{_SMALL}remind me (?:of|about) {_IT} (?P<when>{WHEN}){_END}", needs="remind")
-_CORRECT = pattern(rf"{_SMALL}(?:it|that)(?:'s| is) (?P<value>\S.*)")
+# What is said of an answer is no other value: "no, that's wrong".
+_CORRECT = pattern(
+    rf"{_SMALL}(?:it|that)(?:'s| is) "
+    r"(?!(?:all|correct|false|fine|good|great|incorrect|nice|not|ok|okay|perfect|right|true|what|wrong)\b)(?P<value>\S.*)"
+)
 _UNDO = pattern(
     rf"{_SMALL}(?:(?:undo|revert|take back)(?: {_IT})?"
     + german(rf"|(?:mache? )?(?:{_IT} )?(?:bitte )?(?:wieder )?rückgängig(?: machen)?")

@@ -11,8 +11,8 @@ from workers.llm.offline.german_days import german_event
 from workers.llm.offline.german_kept import german_kept
 from workers.llm.offline.tasks import about_task
 from workers.llm.offline.words import NO_NAME, Rule, Said, first_made, rule, squeeze, title_of
-from workers.understanding.german_words import GERMAN_MOVED_BY, german
-from workers.understanding.time_words import WHEN, pattern, split_anywhere
+from workers.understanding.german_words import GERMAN_MOVED_BY, TO_WITHIN, german
+from workers.understanding.time_words import ENDS_WITH_DATE, WHEN, pattern, split_anywhere
 
 _TASK = german(r"(?:aufgabe|erinnerung|to-?do)")
 _THE_TASK = rf"(?:(?:die|meine|das) )?(?:{_TASK} (?:an (?:de[nr]|die|das) |an |zu |zum |namens |: ?)?)?"
@@ -20,32 +20,51 @@ _LIST = r"(?:die|der|meine|meiner|den) \w*(?:liste|aufgaben|to-?dos)"
 _MOVED = rf"(?P<when>{WHEN}|\d{{1,2}}(?:[:.]\d\d)?)"
 _DONE = r"(?:erledigt|fertig|gemacht|abgehakt|geschafft)"
 
-_ARTICLE = re.compile(r"(?:de[nrm]|die|das|einen?|eine[mr]?|meine[nrm]?|mein|unsere?n?) (?=\S)", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:de[nrm]|die|das|einen?|eine[mr]?|meine[nrm]?|mein|unsere?n?) (?=\S)", re.IGNORECASE)
 _VERB_BEHIND = re.compile(r" \w+n$")
 _THAT_I = re.compile(r"dass (?:ich|wir) ", re.IGNORECASE)
 _DUTY_BEHIND = re.compile(german(r" (?:muss|soll|müssen|sollen)$"), re.IGNORECASE)
-# "anzurufen" is written down as "anrufen", "Milch zu kaufen" as "Milch kaufen".
+# "Milch zu kaufen" is written down as "Milch kaufen".
 _WITH_TO = re.compile(r"\bzu (?=\w+n$)", re.IGNORECASE)
-_TO_WITHIN = re.compile(
-    german(
-        r"\b(\w{0,8}(?:ab|an|auf|aus|bei|durch|ein|fertig|her|hin|los|mit|nach|um|unter|vor|bei|weg|weiter|zurück|zusammen))zu(?=\w+n$)"
-    ),
-    re.IGNORECASE,
+_TALK = german(
+    r"(?!.*\b(?:was|wer|wann|wo|warum|wie|ob|gestern|zugeben|sagen|gestehen|war|hatte|nicht|nie|niemals|kein\w*)\b)"
 )
-_TALK = german(r"(?!.*\b(?:was|wer|wann|wo|warum|wie|ob|gestern|zugeben|sagen|gestehen|war|hatte)\b)")
+# In German the "not" of an order stands behind what it is about: "Lösche die Aufgabe Miete nicht".
+_NOT = re.compile(r"\b(?:nicht|nie|niemals)\b", re.IGNORECASE)
+_NOT_BEHIND = re.compile(r"\b(?:nicht|nie|niemals)(?: mehr)?$", re.IGNORECASE)
+_NONE = re.compile(r"kein\w*\b", re.IGNORECASE)
+# With a question mark these ask for something all the same; what is told, with one, is a question.
+_ORDER = pattern(
+    german(
+        r"(?:mich|uns|bitte|erinner|vergiss|denk|neue|eine|erstell|leg|mach|setz|schreib|pack|füg|nimm|tu|hak|markier"
+        r"|öffne|lösch|entfern|streich|verschieb|verleg|benenn|trag|plan|vereinbar|sag|stornier|merk|behalt|stell|wechs"
+        r"|änder|termin)"
+    )
+)
 _ONLY_TIME = pattern(rf"(?:{WHEN})")
 
 
 def german_wish(sentence: str) -> Said | None:
     """The tool that a German sentence asks for, with its arguments."""
-    bare = sentence.strip(" .!?")
-    return german_kept(bare) or german_event(bare) or first_made(_RULES, bare)
+    bare = sentence.strip(" !?")
+    bare = bare if ENDS_WITH_DATE.search(bare) else bare.strip(" .!?")
+    if sentence.rstrip().endswith("?") and _ORDER.match(bare) is None:
+        return None
+    said = german_kept(bare) or german_event(bare) or first_made(_RULES, bare)
+    return None if said is None or _is_not_wanted(said) else said
+
+
+def _is_not_wanted(said: Said) -> bool:
+    """Whether the order was that it is not to be done."""
+    tool, arguments = said
+    named = arguments.get("title") or arguments.get("event") or ""
+    return _NOT_BEHIND.search(named) is not None or (tool != "create_task" and _NONE.match(named) is not None)
 
 
 def german_title(text: str) -> str:
     text = _THAT_I.sub("", _DUTY_BEHIND.sub("", title_of(text)), count=1)
     text = _ARTICLE.sub("", title_of(text), count=1)
-    return _TO_WITHIN.sub(r"\1", _WITH_TO.sub("", text))
+    return TO_WITHIN.sub(r"\1", _WITH_TO.sub("", text))
 
 
 def _new(what: str, *whens: str) -> Said | None:
@@ -59,6 +78,8 @@ def _new(what: str, *whens: str) -> Said | None:
 
 
 def _remind(match: re.Match[str]) -> Said | None:
+    if _NOT.search(match["before"] or ""):
+        return None  # "Erinnere mich nicht mehr an …"
     return _new(match["what"], match["before"] or "")
 
 
@@ -130,7 +151,7 @@ _RULES: tuple[Rule[Said], ...] = (
     rule(rf"markiere? {_THE_TASK}{_WHAT} als {_DONE}", _complete),
     rule(rf"{_THE_TASK}{_WHAT} (?:ist|sind) (?:doch )?(?:noch )?nicht {_DONE}", _reopen),
     rule(rf"{_THE_TASK}{_WHAT} (?:ist|sind) (?:jetzt |schon |bereits )?{_DONE}", _complete),
-    rule(rf"(?:ich habe?|habe?) {_WHAT} {_DONE}|erledigt: ?(?P<done>\S.*)", _finished),
+    rule(rf"(?:ich habe?|habe?(?! ich\b)) {_WHAT} {_DONE}|erledigt: ?(?P<done>\S.*)", _finished),
     rule(german(rf"öffne {_THE_TASK}{_WHAT} (?:wieder|erneut)"), _reopen),
     rule(german(rf"(?:lösche?|entferne?|streiche?|nimm) {_THE_TASK}{_WHAT} (?:von|aus) {_LIST}"), _delete),
     rule(

@@ -7,15 +7,21 @@ import re
 from workers.llm.offline.days import created, event_named
 from workers.llm.offline.words import Rule, Said, first_made, rule
 from workers.understanding.german_words import german
+from workers.understanding.time_words import WHEN
 
 _EVENT = german(
     r"(?:\w*termine?|\w*treffen|\w*besprechung|\w*meeting|verabredung|\w*interview|mittagessen|abendessen"
     r"|frühstück|brunch|kaffee|\w*feier|\w*party|konzert|telefonat)"
 )
 _CALENDAR = german(r"(?:(?:de[nm]|meinen?m?) )?(?:kalender|terminkalender)")
-_ARTICLE = r"(?:(?:de[nrm]|die|das|einen?|eine[mr]?|meine[nrm]?|mein) )?"
+_ARTICLE = r"(?:(?:de[nrm]|die|das|eine?n?|eine[mr]|meine[nrm]?|mein) )?"
 _HAS_HOUR = re.compile(r"\d|mittag", re.IGNORECASE)
-_STORY = german(r"(?!.*\b(?:war|waren|hatte|hatten|gestern|was|warum|wie|notizen)\b)")
+# Nor does anybody tell of what takes place who asks ("haben wir …"), who says that it does not, or only if it does.
+_STORY = german(
+    r"(?!\w+ (?:ich|du|er|sie|wir|ihr|man)\b)"
+    r"(?!.*\b(?:war|waren|hatte|hatten|gestern|was|warum|wie|wo|wann|wer|notizen|nicht|nie|kein\w*|wenn|falls|ob|dass"
+    r"|abgesagt|verschoben|ausgefallen|fällt|entfällt|verpasst|vergessen|gehabt|vorbereitet)\b)"
+)
 _AWAY = german(r"(?:im urlaub|in urlaub|verreist|auf dienstreise|krankgeschrieben)")
 
 
@@ -34,7 +40,8 @@ def _likely(match: re.Match[str]) -> Said | None:
 
 def _told(match: re.Match[str]) -> Said | None:
     """What is told of as an event, with its hour, is to be kept."""
-    wish = created(match["what"], is_sure=False)
+    when = match.groupdict().get("when") or ""
+    wish = created(f"{when} {match['what']}".strip(), is_sure=False)
     return wish if wish is not None and _HAS_HOUR.search(wish[1].get("start_text", "")) else None
 
 
@@ -56,15 +63,22 @@ _RULES: tuple[Rule[Said], ...] = (
     rule(rf"(?:ein )?(?:neuer )?termin ?[:–-] ?{_WHAT}", _ordered),
     rule(
         rf"(?:erstelle?|mache?|lege?|plane?|vereinbare?|neue[rns]?)(?: mir)?(?: bitte)? {_ARTICLE}"
-        rf"(?P<what>(?:\S+ )?{_EVENT}\b.*?)(?: an| ein| aus)?",
+        rf"(?P<what>(?!(?:aufgabe|erinnerung|to-?do)\b)(?:\S+ )?{_EVENT}\b.*?)(?: an| ein| aus)?",
         _likely,
     ),
     rule(
-        rf"{_STORY}(?:ich habe?|wir haben) (?P<what>(?:.{{1,60}} )?(?:{_ARTICLE})(?:\S+ )?{_EVENT}\b.*)",
+        rf"{_STORY}(?:ich habe?|wir haben) (?P<what>(?:{WHEN},? )?(?:auch |noch )?(?:{_ARTICLE})(?:\S+ )?{_EVENT}\b.*)",
         _told,
+        needs="habe?",
     ),
-    rule(rf"{_STORY}(?P<what>(?:.{{1,40}} )?{_EVENT} (?:mit|bei|beim|von|zum) .*)", _told),
-    rule(rf"ich bin (?P<when>.{{3,60}}) {_AWAY}", _away),
+    # Before it stands nothing but when it is: of an event one can say many things without telling that there is one.
+    rule(
+        rf"{_STORY}(?:(?P<when>{WHEN}),? (?:(?:habe? ich|haben wir) )?)?"
+        rf"(?P<what>{_ARTICLE}{_EVENT} (?:mit|bei|beim|von|zum) .*)",
+        _told,
+        needs="mit|bei|beim|von|zum",
+    ),
+    rule(rf"{_STORY}ich bin (?P<when>.{{3,60}}) {_AWAY}", _away),
     rule(rf"sage? {_ARTICLE}{_WHAT} ab", _cancelled),
     rule(
         german(rf"(?:lösche?|streiche?|entferne?|storniere?) (?P<what>{_ARTICLE}(?:\S+ )?{_EVENT}\b.*?)")

@@ -13,7 +13,7 @@ from workers.understanding.time_words import pattern
 
 _KEY_WORDS_MAX = 6
 _MY = r"(?:mein|meine|meinen|unser|unsere)"
-_ARTICLE = re.compile(r"(?:meine?[nmr]?|unsere?[nmr]?|de[nrm]|die|das) ", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:meine?[nmr]?|unsere?[nmr]?|de[nrm]|die|das) ", re.IGNORECASE)
 # "Dass mein Lieblingsflughafen MUC ist", and "mein Lieblingsflughafen ist MUC".
 _IS = (
     pattern(
@@ -31,6 +31,8 @@ _KEYS = {"wohne": "Wohnort", "arbeite": "Arbeit", "heiße": "Name", "heisse": "N
 _TASTE = pattern(
     german(r"ich (?:mag|liebe|hasse|bevorzuge|trinke|esse)(?: (?:am liebsten|lieber|gerne?|kein\w*))? (?P<key>\S.*)")
 )
+# "Merk dir nicht, dass …", "merk dir das nicht".
+_NOT_THAT = re.compile(r"nicht,? dass\b|(?:das|es|dies\w*)\b.{0,20}\bnicht$", re.IGNORECASE)
 _LIKED = german(r"(?:lieblings\w+|bevorzugt\w* \w+)")
 
 
@@ -41,6 +43,8 @@ def german_kept(sentence: str) -> Said | None:
 
 def _remember(match: re.Match[str]) -> Said | None:
     fact = match["fact"].strip(" .!,")
+    if _NOT_THAT.match(fact) is not None:
+        return None
     kind, key, value = _fact(fact)
     if not key or not value or NO_NAME.fullmatch(fact):
         return None

@@ -69,9 +69,9 @@ _NOTE = pattern(
 _BARE_DROP = pattern(
     rf"{POLITE}(?:(?P<cancel>cancel|call off|storniere?)|delete|remove|drop|clear|erase"
     r"|l(?:ö|oe)sche?|streiche?|entferne?)"
-    r" (?P<what>\S.*)"
+    r" (?!.*\bnicht\W*$)(?P<what>\S.*)"
 )
-_GERMAN_ARTICLE = re.compile(r"(?:de[nr]|die|das|meinen?|meine) (?=\S)", re.IGNORECASE)
+_GERMAN_ARTICLE = re.compile(r"^(?:de[nr]|die|das|meinen?|meine) (?=\S)", re.IGNORECASE)
 _LIST_BEGINS = pattern(
     rf"{POLITE}(?:(?:add|create|make|put) )?(?:(?:these|the following|my|some|new) )*"
     r"(?:things to do|to-?dos?|tasks?|reminders?)"

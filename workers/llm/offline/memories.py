@@ -18,7 +18,7 @@ _TASTE = pattern(
     r"i (?:really |always |never |usually )?(?:like|love|prefer|enjoy|hate|dislike|avoid|don't like) (?P<key>\S.*)"
 )
 _SELF = pattern(r"i(?:'m| am)? ")
-_MINE = pattern(r"(?:my|the) ")
+_MINE = pattern(r"\b(?:my|the) ")
 _FAVOURITE = pattern(r"favou?rite|preferred|preference")
 _REMEMBER = pattern(
     rf"{POLITE}(?:(?:remember|note|keep in mind|bear in mind|memori[sz]e)(?: for me)?(?:[:,]| that\b|(?= (?:my|i)\b)) ?"

@@ -26,7 +26,7 @@ _DELETE = (
     pattern(rf"{POLITE}{_DROP_GERMAN} (?:die|meine|diese) notiz (?:{_ABOUT_GERMAN} )?(?P<what>\S.*)"),
     pattern(rf"{POLITE}{_DROP_GERMAN} (?P<what>(?:die|meine|diese|alle|alle meine) notiz(?:en)?)[.!]?"),
 )
-_ARTICLE = re.compile(r"(?:the|a|an|my|our|de[rnm]|die|das|einen?|meinen?|meine) (?=\S)", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:the|a|an|my|our|de[rnm]|die|das|einen?|meinen?|meine) (?=\S)", re.IGNORECASE)
 
 
 def note_wish(sentence: str) -> Said | None:

@@ -31,7 +31,7 @@ _DUTY = pattern(
     r"|(?!order (?:me )?(?:an? |some )?(?:taxi|cab|uber|ride|pizza|food)\b)"
     r"(?=(?:buy|call|e-?mail|text|pay|pick up|order|finish|submit|renew|return|send (?!me\b)|clean|fix|pack"
     r"|take|water|wash|feed) ))"
-    r"(?P<what>(?!(?:admit|say|confess)\b|.*\b(?:what|who|when|where|why|how|if|whether|was|were|have|had|yesterday|ago)\b)"
+    r"(?P<what>(?!(?:admit|say|confess|not)\b|.*\b(?:what|who|when|where|why|how|if|whether|was|were|have|had|yesterday|ago)\b)"
     r"[^?]+)"
 )
 _WHEN_UNKNOWN = pattern(r"(?P<when>(?:on|at|in|by|before|after|around) (?:\S+ ){1,4}?)(?:to|that|about) (?P<what>\S.*)")
@@ -140,6 +140,8 @@ def _urgent(match: re.Match[str]) -> Said | None:
 
 
 def _complete(match: re.Match[str]) -> Said | None:
+    if match.string.endswith("?"):
+        return None  # "Finished the report?" asks
     return about_task("complete_task", match.group("what"))
 
 
