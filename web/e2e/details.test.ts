@@ -208,6 +208,27 @@ test("what was searched for is brought into sight, however long ago it was said"
   await person.leave();
 });
 
+test("where older messages cannot be had they are not asked for without an end", async () => {
+  for (let index = 0; index < 58; index += 1) {
+    await system.call("hurried", "POST", "/api/v1/message", { channel: "chat", text: `layer-${index}.` });
+  }
+  const person = await Person.loggedIn(system, "hurried");
+  const list = person.page.getByRole("navigation", { name: "Conversations" });
+  let asked = 0;
+  await person.page.route(/\/messages\?.*cursor=/, (route) => {
+    asked += 1;
+    return route.fulfill(refusal(400, "no_such_thing"));
+  });
+  await list.getByLabel("Search").fill("layer-2.");
+  await list.locator(".hits button", { hasText: "Main conversation" }).first().click();
+  await assertSoon(async () => assert.ok(asked > 0));
+  await person.page.unroute(/\/messages\?.*cursor=/);
+  await person.page.getByRole("button", { name: /earlier/i }).click();
+  await person.page.locator(".message.user", { hasText: "layer-2." }).waitFor();
+  assert.equal(asked, 1);
+  await person.leave(/400/);
+});
+
 test("an archived conversation can be brought back while it is read", async () => {
   await system.call("keeper", "POST", "/api/v1/message", { channel: "chat", text: "Hi", conversationId: "old" });
   await system.call("keeper", "PATCH", "/api/v1/conversations/old", { title: "Old things", archived: true });
@@ -298,6 +319,62 @@ test("where the browser has no room for a draft the page goes on", async () => {
   await person.ask("Hello");
   assert.equal(await person.page.locator(".message.user").count(), 1);
   await person.leave();
+});
+
+test("where site data is blocked people log in and talk, as long as the page is open", async () => {
+  const person = await Person.come();
+  await person.page.addInitScript(() => {
+    for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(window, name, {
+        get: () => {
+          throw new DOMException("Access is denied for this document.", "SecurityError");
+        },
+      });
+    }
+  });
+  await person.page.goto(system.url);
+  await person.page.getByLabel(/Log-in link/).fill(system.token("blocked"));
+  await person.page.getByRole("button", { name: "Log in" }).click();
+  await person.ask("Hello");
+  await person.ask("Hello again");
+  assert.equal(await person.page.locator(".message.user").count(), 2);
+  await person.leave();
+});
+
+test("a task that comes to be late while it is looked at says so", async () => {
+  await addTask("patient", { title: "Water", due: `${inDays(-2)}T12:00`, timezone: "UTC" });
+  const person = await Person.come({ timezoneId: "UTC" });
+  await person.page.clock.install({ time: `${inDays(-2)}T11:59:30Z` });
+  await person.page.addInitScript((token) => localStorage.setItem("microcos.login", token), system.token("patient"));
+  await person.page.goto(system.url);
+  const panel = await person.openPanel("Tasks");
+  await panel.getByText("Water").waitFor();
+  assert.equal(await panel.getByText("overdue").count(), 0);
+  await person.page.clock.fastForward(60_000);
+  await panel.getByText("overdue").waitFor();
+  await person.leave();
+});
+
+test("a refused message whose conversation was deleted elsewhere is still to be found, and can be let go", async () => {
+  await system.call("refused", "POST", "/api/v1/message", { channel: "chat", text: "Hi", conversationId: "old" });
+  await system.call("refused", "POST", "/api/v1/message", { channel: "chat", text: "Hi" });
+  await system.call("refused", "PATCH", "/api/v1/conversations/old", { title: "Old things" });
+  const person = await Person.loggedIn(system, "refused");
+  const list = person.page.getByRole("navigation", { name: "Conversations" });
+  await list.getByRole("button", { name: "Old things", exact: true }).click();
+  await person.page.getByRole("heading", { name: "Old things" }).waitFor();
+  await person.page.route("**/api/v1/message", (route) => route.fulfill(refusal(400, "no_such_thing")));
+  await person.say("Say it again");
+  await person.page.getByText("Not sent.").waitFor();
+  await list.getByRole("button", { name: "Main conversation", exact: true }).click();
+  await system.call("refused", "DELETE", "/api/v1/conversations/old");
+  await assertSoon(async () => assert.equal(await list.getByText("Old things").count(), 0));
+  await list.locator(".thread-item", { hasText: "New conversation" }).locator(".thread-title").click();
+  await person.page.getByText("Not sent.").waitFor();
+  await person.page.getByRole("button", { name: "Discard" }).click();
+  await list.getByRole("button", { name: "Main conversation", exact: true }).click();
+  await assertSoon(async () => assert.equal(await list.locator(".thread-item").count(), 1));
+  await person.leave(/400/);
 });
 
 test("cards name things as people do", async () => {

@@ -125,6 +125,25 @@ test("messages sent while an answer runs are answered one by one", async () => {
   await person.leave();
 });
 
+test("who leaves a conversation whose answer still runs is not read an older one", async () => {
+  const person = await Person.loggedIn(system, "hearer");
+  const announced = person.page.locator(".thread > .only-read[role=status]");
+  const list = person.page.getByRole("navigation", { name: "Conversations" });
+  await person.ask("count to 3");
+  await assertSoon(async () => assert.equal((await announced.textContent())?.trim(), counted(3).trim()));
+  await list.getByRole("button", { name: "New conversation" }).first().click();
+  await person.page.getByText("What can I take off your mind?").waitFor();
+  model.wordsMax = 50;
+  await person.say("count to 100");
+  await untilSays(person, "number-2 ");
+  const before = await announced.textContent();
+  await list.getByRole("button", { name: "Main conversation", exact: true }).click();
+  await untilSays(person, counted(3).trim());
+  await person.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  assert.equal(await announced.textContent(), before);
+  await person.leave();
+});
+
 for (const role of ["api", "worker-1"] as const) {
   test(`${role} killed in the middle of an answer: the text is whole and nothing is doubled`, async () => {
     const person = await Person.loggedIn(system, `killed-${role}`);

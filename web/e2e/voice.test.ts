@@ -90,14 +90,64 @@ test("a recording that is as long as it may be is sent, and says so", async () =
   await person.leave(/ERR_FAILED/);
 });
 
-test("a recording that is called off leaves nothing", async () => {
+test("a recording that is called off leaves nothing, whatever was still on its way", async () => {
   const person = await Person.loggedIn(system, "shy", { permissions: ["microphone"] });
   await person.page.route("**/api/v1/stream/ticket", (route) => route.abort());
+  await person.page.evaluate(() => {
+    window.AudioWorkletNode = class extends AudioWorkletNode {
+      constructor(...given: ConstructorParameters<typeof AudioWorkletNode>) {
+        super(...given);
+        Object.assign(window, { microphone: this.port });
+      }
+    };
+  });
   await record(person).click();
   await person.page.getByRole("button", { name: "Cancel recording" }).click();
   await record(person).waitFor();
+  await person.page.evaluate(() => {
+    const { microphone } = window as unknown as { microphone: MessagePort };
+    microphone.onmessage?.(new MessageEvent("message", { data: new Int16Array(121 * 16_000) }));
+  });
+  assert.equal(await record(person).isEnabled(), true);
+  assert.equal(await person.page.locator(".transcript").count(), 0);
   assert.equal(await person.page.locator(".message").count(), 0);
   await person.leave(/ERR_FAILED/);
+});
+
+test("of two tabs only the one that was looked at last speaks", async () => {
+  const person = await Person.loggedIn(system, "doubled");
+  await person.page.getByText("doubled", { exact: true }).click();
+  await person.page.getByLabel("Speak answers").check();
+  const other = await person.context.newPage();
+  person.watch(other);
+  await other.addInitScript((token) => localStorage.setItem("microcos.login", token), system.token("doubled"));
+  await other.goto(system.url);
+  await other.getByRole("textbox", { name: "Write a message" }).waitFor();
+  const tabs = [person.page, other];
+  for (const tab of tabs) {
+    await tab.evaluate(() => {
+      const counted = window as unknown as { played: number };
+      counted.played = 0;
+      HTMLMediaElement.prototype.play = () => {
+        counted.played += 1;
+        return Promise.resolve();
+      };
+    });
+  }
+  const played = () =>
+    Promise.all(tabs.map((tab) => tab.evaluate(() => (window as unknown as { played: number }).played)));
+  await other.evaluate(() => window.dispatchEvent(new Event("focus")));
+  await person.ask("Hello");
+  for (const tab of tabs) await tab.getByRole("button", { name: /^(Listen|Stop listening)$/ }).waitFor();
+  await assertSoon(async () => assert.deepEqual(await played(), [0, 1]));
+  await person.page.evaluate(() => window.dispatchEvent(new Event("focus")));
+  await person.ask("Hello again");
+  for (const tab of tabs) {
+    const buttons = tab.getByRole("button", { name: /^(Listen|Stop listening)$/ });
+    await assertSoon(async () => assert.equal(await buttons.count(), 2));
+  }
+  await assertSoon(async () => assert.deepEqual(await played(), [1, 1]));
+  await person.leave();
 });
 
 test("who wishes for spoken answers hears them, and can hear them again", async () => {

@@ -1,5 +1,6 @@
 // What is told, and to whom, when streams break, snapshots are taken anew and people come and go. The network is ours.
 import assert from "node:assert/strict";
+import { QueryObserver } from "@tanstack/react-query";
 import { type TestContext, before, test } from "node:test";
 import { Client } from "../src/live/client.ts";
 import { Connection } from "../src/live/connection.ts";
@@ -69,8 +70,7 @@ test("frames that ask for another snapshot while one is taken get it, and the pa
     if (path.includes("/state?")) {
       states += 1;
       if (states === 2) await secondReset; // is held until this snapshot is there
-      const nothing = { tasks: [], notes: [], messages: [], preferences: {}, pinnedMemories: [] };
-      return json({ userId: "u", version: 5, ...nothing });
+      return json(nothing);
     }
     streams += 1;
     if (streams > 3) return new Response(new ReadableStream());
@@ -82,6 +82,55 @@ test("frames that ask for another snapshot while one is taken get it, and the pa
   for (let tries = 0; tries < 500 && live.brain().version < 9; tries += 1) await pause();
   live.stop();
   assert.deepEqual(Object.keys(live.brain().tasks), ["t1"]);
+});
+
+const nothing = { userId: "u", version: 5, tasks: [], notes: [], messages: [], preferences: {}, pinnedMemories: [] };
+
+test("a list that could not be read is asked for again when there is a connection", async (t) => {
+  let isAway = true;
+  let connect: () => void = () => undefined;
+  const connected = new Promise<void>((done) => {
+    connect = done;
+  });
+  network(t, async (path) => {
+    if (path.endsWith("/sessions")) return json(placeAt(5));
+    if (path.includes("/state?")) return json(nothing);
+    if (path.includes("/list")) return isAway ? Promise.reject(new Error("away")) : json({ read: true });
+    await connected;
+    return new Response(": ok\n\n");
+  });
+  const live = new Live("u", stranger);
+  void live.start();
+  const list = { queryKey: ["list"], queryFn: () => live.client.json("/api/v1/list") };
+  const watcher = new QueryObserver(live.queries, list);
+  t.after(() => live.stop());
+  t.after(watcher.subscribe(() => undefined));
+  for (let tries = 0; tries < 100 && !watcher.getCurrentResult().isError; tries += 1) await pause();
+  assert.equal(watcher.getCurrentResult().isError, true);
+  isAway = false;
+  connect();
+  for (let tries = 0; tries < 100 && !watcher.getCurrentResult().isSuccess; tries += 1) await pause();
+  assert.deepEqual(watcher.getCurrentResult().data, { read: true });
+});
+
+test("an answer that comes after the log-out leaves nothing in the browser", async (t) => {
+  let accept: () => void = () => undefined;
+  const accepted = new Promise<void>((done) => {
+    accept = done;
+  });
+  network(t, async () => {
+    await accepted;
+    return json(placeAt(7));
+  });
+  const live = new Live("gone", stranger);
+  const entry = { id: "a", conversationId: "main", text: "", notes: [], speak: false, language: "en", createdAt: "" };
+  live.outbox.add(entry);
+  live.stop();
+  logOut();
+  accept();
+  await pause();
+  assert.equal(localStorage.getItem("microcos.outbox.gone"), null);
+  assert.equal(sessionStorage.getItem("microcos.place.gone"), null);
 });
 
 /** A token of that user, whose signature nobody looks at here. */

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shownMessages } from "../src/chat/shown.ts";
+import { shownMessages, unknownConversations } from "../src/chat/shown.ts";
 import type { Client } from "../src/live/client.ts";
 import { Away, Problem } from "../src/live/client.ts";
 import { type Accepted, Outbox } from "../src/live/outbox.ts";
 import { SseParser } from "../src/live/sse.ts";
+import { Kept } from "../src/session/storage.ts";
 import type { Message } from "../src/wire.ts";
 import { Memory } from "./memory.ts";
 
@@ -171,7 +172,7 @@ test("where the browser has no room for it a message is sent all the same", asyn
     throw new DOMException("It is full.", "QuotaExceededError");
   };
   const { keys, client } = server();
-  const outbox = new Outbox(client, storage, "u", () => undefined);
+  const outbox = new Outbox(client, new Kept(() => storage), "u", () => undefined);
   outbox.add(entry("a"));
   outbox.add(entry("b"));
   await new Promise(setImmediate);
@@ -183,6 +184,18 @@ test("where the browser has no room for it a message is sent all the same", asyn
       ["b", "sent"],
     ],
   );
+});
+
+test("a conversation is listed while something in it was not sent, and what was not sent goes when it is deleted", async () => {
+  const { client } = server(new Problem(400, "text_too_long", "Too long.", null));
+  const outbox = new Outbox(client, new Memory(), "u", () => undefined);
+  outbox.add({ ...entry("a"), conversationId: "gone" });
+  await new Promise(setImmediate);
+  const listed = [{ id: "main" }, { id: "kept" }];
+  assert.deepEqual(unknownConversations(listed, outbox.list(), "main"), ["gone"]);
+  assert.deepEqual(unknownConversations(listed, outbox.list(), "new"), ["new", "gone"]);
+  outbox.leave("gone");
+  assert.deepEqual(unknownConversations(listed, outbox.list(), "main"), []);
 });
 
 const message = (id: string, change: Partial<Message>): Message => ({

@@ -8,13 +8,15 @@ export function Announcer() {
   const { t } = useI18n();
   const last = useAuiState((s) => s.thread.messages.at(-1)?.metadata.custom.message as Message | undefined);
   const running = useAuiState((s) => s.thread.isRunning);
-  const wasRunning = useRef(false);
+  const conversation = useAuiState((s) => s.threadListItem.id);
+  const runningIn = useRef<string | null>(null);
   const [said, setSaid] = useState("");
   useEffect(() => {
-    if (running && !wasRunning.current) setSaid(t("answering"));
-    if (!running && wasRunning.current) setSaid(last?.text ?? "");
-    wasRunning.current = running;
-  }, [running, last, t]);
+    // An answer that goes on in a conversation that was left is no reason to read out another one.
+    if (running && runningIn.current !== conversation) setSaid(t("answering"));
+    if (!running && runningIn.current === conversation) setSaid(last?.text ?? "");
+    runningIn.current = running ? conversation : null;
+  }, [conversation, running, last, t]);
   return (
     <div className="only-read" role="status">
       {said}

@@ -3,7 +3,7 @@ import { AttachmentPrimitive, AuiIf, ComposerPrimitive, useAui, useAuiState } fr
 import { useEffect, useRef } from "react";
 import { useI18n } from "../i18n/i18n.tsx";
 import { useLive } from "../live/context.tsx";
-import { login } from "../session/token.ts";
+import { draftKey, everywhere } from "../session/storage.ts";
 import { Icon } from "../ui/Icon.tsx";
 import { VoiceNote } from "../voice/VoiceNote.tsx";
 
@@ -66,24 +66,20 @@ function Attachment() {
 /** Keeps what is being written in this browser, a text for each conversation of the user. */
 function useDraft(conversationId: string): void {
   const aui = useAui();
-  useLive(); // a draft belongs to who is logged in
+  const { userId } = useLive();
   const text = useAuiState((s) => s.composer.text);
   // After a change of conversation the composer is still the one before for a moment, and then an empty one.
   const isOurs = useAuiState((s) => s.threadListItem.id === conversationId);
-  const key = `microcos.draft.${login()?.userId ?? ""}.${conversationId}`;
+  const key = draftKey(userId, conversationId);
   const restored = useRef(false);
   useEffect(() => {
     if (!isOurs) return;
     if (!restored.current) {
       restored.current = true;
-      const draft = localStorage.getItem(key) ?? "";
+      const draft = everywhere.getItem(key) ?? "";
       if (draft !== text) return aui.composer.setText(draft);
     }
-    try {
-      if (text === "") localStorage.removeItem(key);
-      else localStorage.setItem(key, text);
-    } catch {
-      // The browser has no room: what is being written stands in the composer, and is no reason to lose the page.
-    }
+    if (text === "") everywhere.removeItem(key);
+    else everywhere.setItem(key, text);
   }, [aui, isOurs, key, text]);
 }

@@ -69,7 +69,7 @@ function Earlier({ conversationId, sought }: { conversationId: string; sought: s
   const { t } = useI18n();
   const live = useLive();
   const began = useBrain(useCallback((brain: Brain) => hasBegun(brain, conversationId), [conversationId]));
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = useInfiniteQuery({
+  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = useInfiniteQuery({
     queryKey: ["history", conversationId],
     enabled: began,
     staleTime: Number.POSITIVE_INFINITY,
@@ -87,8 +87,9 @@ function Earlier({ conversationId, sought }: { conversationId: string; sought: s
   const known = useBrain(useCallback((brain: Brain) => sought !== undefined && sought in brain.messages, [sought]));
   useEffect(() => {
     if (known) return bringIntoSight(sought ?? "");
-    if (sought !== undefined && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [sought, known, hasNextPage, isFetchingNextPage, fetchNextPage]);
+    // After a failure the button is there, and the next connection: who cannot be asked is not asked without an end.
+    if (sought !== undefined && hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
+  }, [sought, known, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
   if (!hasNextPage) return null;
   return (
     <button type="button" className="link center" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>

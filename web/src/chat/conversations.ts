@@ -3,11 +3,13 @@ import type { ExternalStoreThreadListAdapter } from "@assistant-ui/react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { Brain } from "../live/brain.ts";
-import { useBrain, useIsLoaded, useLive } from "../live/context.tsx";
+import { useBrain, useIsLoaded, useLive, useOutbox } from "../live/context.tsx";
 import type { Live } from "../live/live.ts";
 import type { Translate } from "../i18n/i18n.tsx";
 import { newId } from "../session/ids.ts";
+import { draftKey, everywhere } from "../session/storage.ts";
 import type { Conversation } from "../wire.ts";
+import { unknownConversations } from "./shown.ts";
 import { titleOf } from "./title.ts";
 
 const changedAt = (brain: Brain): number => brain.changed.conversations;
@@ -39,13 +41,16 @@ export function useThreadList(
   t: Translate,
 ): ExternalStoreThreadListAdapter {
   const live = useLive();
+  const outbox = useOutbox();
   return useMemo(() => {
-    const known = conversations.some(({ id }) => id === current);
-    const fresh = { id: current, title: null, main: current === "main" };
-    const listed = conversations.filter((one) => !one.archived);
-    const regular = known ? listed : [fresh, ...listed];
+    const fresh = unknownConversations(conversations, outbox, current).map((id) => ({
+      id,
+      title: null,
+      main: id === "main",
+    }));
+    const regular = [...fresh, ...conversations.filter((one) => !one.archived)];
     const { messages } = live.brain();
-    const named = (one: Conversation | typeof fresh) => ({ id: one.id, title: titleOf(t, one, messages) });
+    const named = (one: Conversation | (typeof fresh)[number]) => ({ id: one.id, title: titleOf(t, one, messages) });
     return {
       threadId: current,
       threads: regular.map((one) => ({ status: "regular" as const, ...named(one) })),
@@ -59,10 +64,12 @@ export function useThreadList(
       onUnarchive: (id) => change(live, id, { archived: false }),
       onDelete: async (id) => {
         await live.client.json(`/api/v1/conversations/${id}`, { method: "DELETE", key: newId("k") });
+        live.outbox.leave(id);
+        everywhere.removeItem(draftKey(live.userId, id));
         if (id === current) open("main");
       },
     };
-  }, [live, conversations, current, open, t]);
+  }, [live, conversations, outbox, current, open, t]);
 }
 
 async function change(live: Live, id: string, body: { title: string } | { archived: boolean }): Promise<void> {

@@ -16,7 +16,7 @@ export type Block =
 
 export type Align = "left" | "center" | "right" | undefined;
 
-const FENCE = /^ {0,3}(```+|~~~+)\s*([\w+-]*)\s*$/;
+const FENCE = /^ {0,3}(```+|~~~+)([^`~]*)$/;
 const HEADING = /^ {0,3}(#{1,6})\s+([^]*)$/;
 const RULE = /^ {0,3}([-*_])\s*(?:\1\s*){2,}$/;
 const QUOTE = /^ {0,3}> ?/;
@@ -45,7 +45,7 @@ export function parse(source: string, depth = 0): Block[] {
 function readBlock(lines: string[], at: number, depth: number): [Block, number] {
   const line = lines[at] ?? "";
   const fence = FENCE.exec(line);
-  if (fence) return readFence(lines, at, fence[1] ?? "```", fence[2] ?? "");
+  if (fence) return readFence(lines, at, fence[1] ?? "```", (fence[2] ?? "").trim());
   const heading = HEADING.exec(line);
   if (heading)
     return [
@@ -61,8 +61,13 @@ function readBlock(lines: string[], at: number, depth: number): [Block, number] 
   return readParagraph(lines, at);
 }
 
-/** Without the marks that may close a heading. Not part of its pattern, which would try every way to divide spaces. */
-const unclosed = (heading: string): string => heading.trimEnd().replace(/#+$/, "").trimEnd();
+/** Without the marks that may close a heading, which have a space before them: "C#" is a name. Not part of its pattern,
+ * which would try every way to divide spaces. */
+const unclosed = (heading: string): string =>
+  heading
+    .trimEnd()
+    .replace(/(?:^|\s)#+$/, "")
+    .trimEnd();
 
 function readFence(lines: string[], at: number, mark: string, language: string): [Block, number] {
   const body: string[] = [];

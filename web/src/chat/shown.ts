@@ -29,6 +29,18 @@ export function shownMessages(
   return [...visible.map(shown), ...waiting.map(shownUnsent)];
 }
 
+/** Conversations that the server does not list, yet or any more: the one that is open, and those where something waits
+ * or was refused, which nobody would see again otherwise. */
+export function unknownConversations(
+  listed: readonly { id: string }[],
+  outbox: readonly Unsent[],
+  current: string,
+): string[] {
+  const unknown = new Set([current, ...outbox.map((entry) => entry.conversationId)]);
+  for (const { id } of listed) unknown.delete(id);
+  return [...unknown];
+}
+
 /** Sorts as text: the time of the question, then the question itself before its reply. */
 function place(message: Message, messages: Record<string, Message>): string {
   const question = message.inReplyTo === undefined ? message : (messages[message.inReplyTo] ?? message);

@@ -1,5 +1,6 @@
 // Keeps one stream open: opens a session, reads frames, and after any break goes on from the last cursor. Owns no
 // state of the user; frames go to whoever asked for them, in order.
+import type { Keeping } from "../session/storage.ts";
 import type { Frame } from "../wire.ts";
 import { type Client, Problem } from "./client.ts";
 import { readFrames } from "./sse.ts";
@@ -26,7 +27,7 @@ export interface Ears {
 
 export class Connection {
   private readonly client: Client;
-  private readonly storage: Storage;
+  private readonly storage: Keeping;
   private readonly storageKey: string;
   private readonly ears: Ears;
   private place: Place | null;
@@ -38,7 +39,7 @@ export class Connection {
   private failures = 0;
 
   /** `storage` is the tab's: a reload goes on in the same session, another tab has its own. */
-  constructor(client: Client, storage: Storage, userId: string, ears: Ears) {
+  constructor(client: Client, storage: Keeping, userId: string, ears: Ears) {
     this.client = client;
     this.storage = storage;
     this.storageKey = `microcos.place.${userId}`;

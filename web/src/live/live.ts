@@ -1,7 +1,8 @@
 // One log-in's live state: the snapshot and its stream in the query cache, the outbox beside it. React reads it
 // through context.tsx; this module must not know React.
-import { QueryClient } from "@tanstack/react-query";
+import { type Query, QueryClient } from "@tanstack/react-query";
 import { newId } from "../session/ids.ts";
+import { everywhere, here } from "../session/storage.ts";
 import type { Frame, Message, State } from "../wire.ts";
 import { type Brain, emptyBrain, mergeMessages, withSnapshot } from "./brain.ts";
 import { type Bearer, Client, Problem } from "./client.ts";
@@ -24,6 +25,7 @@ export class Live {
       mutations: { networkMode: "always" },
     },
   });
+  readonly userId: string;
   readonly client: Client;
   readonly connection: Connection;
   readonly outbox: Outbox;
@@ -35,16 +37,18 @@ export class Live {
   private held: Frame[] | null = null;
 
   constructor(userId: string, bearer: Bearer) {
+    this.userId = userId;
     this.client = new Client(bearer);
-    this.connection = new Connection(this.client, sessionStorage, userId, {
+    this.connection = new Connection(this.client, here, userId, {
       onFrames: (frames) => this.hear(frames),
       onLink: (link) => {
         this.setLink(link);
-        if (link === "live") void this.outbox.flush();
+        if (link === "live") this.goOn();
         if (link === "expired") bearer.expire();
       },
     });
-    this.outbox = new Outbox(this.client, localStorage, userId, (accepted) => {
+    this.outbox = new Outbox(this.client, everywhere, userId, (accepted) => {
+      if (this.stopped) return; // somebody may have logged out: then nothing of theirs is kept
       this.connection.remember(accepted);
       this.settle();
     });
@@ -106,6 +110,14 @@ export class Live {
     this.connection.hurry();
     void this.outbox.flush();
   };
+
+  /** There is a connection: what is unsent is sent, and what could not be read is asked for again. */
+  private goOn(): void {
+    void this.outbox.flush();
+    const failed = ({ queryKey, state }: Query) => queryKey[0] !== BRAIN[0] && state.status === "error";
+    void this.queries.refetchQueries({ type: "active", predicate: failed });
+  }
+
   private readonly offline = (): void => this.setLink("away");
 
   /** Tries until there is one; gives up when the token's time is over. */

@@ -1,5 +1,6 @@
 // Messages that were written but are not known to have arrived, kept in the browser with their idempotency keys: sent
 // in order, again after any doubt, by any tab, and accepted once.
+import type { Keeping } from "../session/storage.ts";
 import { Away, type Client, Problem } from "./client.ts";
 
 export interface Unsent {
@@ -32,20 +33,18 @@ const RETRY_MAX_MS = 15_000;
 
 export class Outbox {
   private readonly client: Client;
-  private readonly storage: Storage;
+  private readonly storage: Keeping;
   private readonly storageKey: string;
   private readonly onAccepted: (accepted: Accepted) => void;
   private readonly listeners = new Set<() => void>();
   private entries: readonly Unsent[];
   private sending = false;
   private stopped = false;
-  /** Whether the storage has what `entries` has: it may be full. Then they live as long as the page. */
-  private stored = true;
   private failures = 0;
   private unanswered = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(client: Client, storage: Storage, userId: string, onAccepted: (accepted: Accepted) => void) {
+  constructor(client: Client, storage: Keeping, userId: string, onAccepted: (accepted: Accepted) => void) {
     this.client = client;
     this.storage = storage;
     this.storageKey = `microcos.outbox.${userId}`;
@@ -81,6 +80,11 @@ export class Outbox {
 
   discard(id: string): void {
     this.write(this.read().filter((entry) => entry.id !== id));
+  }
+
+  /** Its conversation is deleted, and what was never sent in it with it. */
+  leave(conversationId: string): void {
+    this.write(this.read().filter((entry) => entry.conversationId !== conversationId));
   }
 
   /** What the stream has shown, or was accepted at or before the version that it has come to, needs no care any more:
@@ -163,19 +167,13 @@ export class Outbox {
   }
 
   private read(): readonly Unsent[] {
-    if (!this.stored) return this.entries;
     return JSON.parse(this.storage.getItem(this.storageKey) ?? "[]") as Unsent[];
   }
 
   private write(entries: readonly Unsent[]): void {
     this.entries = entries;
-    try {
-      if (entries.length === 0) this.storage.removeItem(this.storageKey);
-      else this.storage.setItem(this.storageKey, JSON.stringify(entries));
-      this.stored = true;
-    } catch {
-      this.stored = false;
-    }
+    if (entries.length === 0) this.storage.removeItem(this.storageKey);
+    else this.storage.setItem(this.storageKey, JSON.stringify(entries));
     this.tell();
   }
 

@@ -10,6 +10,7 @@ import { Icon } from "../ui/Icon.tsx";
 import { Trash } from "../ui/Trash.tsx";
 import { useNotify } from "../ui/notify.tsx";
 import type { Task } from "../wire.ts";
+import { useIsOver } from "./lists.ts";
 import { repeats } from "./repeats.ts";
 
 export function useTaskChange(task: Task) {
@@ -62,7 +63,7 @@ export function TaskRow({ task }: { task: Task }) {
   const change = useTaskChange(task);
   const done = task.status === "done";
   const isReminder = task.due?.includes("T") ?? false;
-  const isLate = !done && task.dueAt !== null && Date.parse(task.dueAt) < Date.now();
+  const isLate = useIsOver(task.dueAt) && !done;
   return (
     <div className={`task ${task.status}${change.isPending ? " pending" : ""}`} data-task={task.id}>
       <label>

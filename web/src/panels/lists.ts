@@ -1,6 +1,6 @@
 // Lists that are read when a panel shows them, and read again when the stream says that they changed.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useSyncExternalStore } from "react";
 import type { Brain } from "../live/brain.ts";
 import { useBrain, useIsLoaded, useLive } from "../live/context.tsx";
 import type { CalendarEvent, Trip, Usage } from "../wire.ts";
@@ -49,15 +49,17 @@ export function dayOf(date: Date): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
-/** Today, also on a page that stays open over midnight. */
-export function useToday(): string {
-  const [today, setToday] = useState(() => dayOf(new Date()));
-  useEffect(() => {
-    const timer = setInterval(() => setToday(dayOf(new Date())), 30_000);
-    return () => clearInterval(timer);
-  }, []);
-  return today;
+function everyHalfMinute(look: () => void): () => void {
+  const timer = setInterval(look, 30_000);
+  return () => clearInterval(timer);
 }
+
+/** Today, also on a page that stays open over midnight. */
+export const useToday = (): string => useSyncExternalStore(everyHalfMinute, () => dayOf(new Date()));
+
+/** Whether that moment is over, also where it comes while somebody looks. */
+export const useIsOver = (moment: string | null): boolean =>
+  useSyncExternalStore(everyHalfMinute, () => moment !== null && Date.parse(moment) < Date.now());
 
 export function daysLater(day: string, days: number): string {
   const date = new Date(`${day}T12:00`);

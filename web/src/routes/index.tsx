@@ -12,6 +12,7 @@ import { logInEra, login, stamp, subscribe } from "../session/token.ts";
 import { Banners } from "../ui/Banners.tsx";
 import { HomeZone } from "../ui/HomeZone.tsx";
 import { Icon } from "../ui/Icon.tsx";
+import { watchTurn } from "../voice/turn.ts";
 
 interface Place {
   /** The conversation. */
@@ -49,6 +50,7 @@ function Frame() {
   const navigate = useNavigate({ from: "/" });
   const { c = "main", m, panel } = Route.useSearch();
   const [menu, setMenu] = useMenu();
+  useEffect(watchTurn, []);
   const open = useCallback(
     (id: string, message?: string) => {
       setMenu(false);

@@ -1,5 +1,7 @@
 // Who is logged in, in this browser: the token and what renews it, kept where every tab sees them. When the time is
 // over everything else stays.
+import { everywhere, here } from "./storage.ts";
+
 export interface Login {
   token: string;
   userId: string;
@@ -40,8 +42,8 @@ export function start(): void {
 }
 
 function stored(): Login | null {
-  const found = readToken(localStorage.getItem(KEY) ?? "");
-  return found && { ...found, refreshToken: localStorage.getItem(REFRESH_KEY) };
+  const found = readToken(everywhere.getItem(KEY) ?? "");
+  return found && { ...found, refreshToken: everywhere.getItem(REFRESH_KEY) };
 }
 
 function take(login: Login | null): void {
@@ -63,14 +65,14 @@ function tell(): void {
 /** Also with a newer token of the same user. */
 export function logIn(login: Login): void {
   keepRefreshToken(login.refreshToken);
-  localStorage.setItem(KEY, login.token);
+  everywhere.setItem(KEY, login.token);
   said = null;
   take(login);
 }
 
 function keepRefreshToken(refreshToken: string | null): void {
-  if (refreshToken === null) localStorage.removeItem(REFRESH_KEY);
-  else localStorage.setItem(REFRESH_KEY, refreshToken);
+  if (refreshToken === null) everywhere.removeItem(REFRESH_KEY);
+  else everywhere.setItem(REFRESH_KEY, refreshToken);
 }
 
 /** Looks whether another tab has a newer token, of which this one may not have been told yet. */
@@ -82,10 +84,8 @@ export function reread(): void {
 /** Forgets the token and what this browser kept for the user; another tab follows. */
 export function logOut(why: Farewell | null = null): void {
   said = why;
-  for (const storage of [localStorage, sessionStorage]) {
-    for (const key of Object.keys(storage)) {
-      if (key.startsWith("microcos.") && !key.startsWith("microcos.taste.")) storage.removeItem(key);
-    }
+  for (const kept of [everywhere, here]) {
+    kept.forget((key) => key.startsWith("microcos.") && !key.startsWith("microcos.taste."));
   }
   take(null);
 }

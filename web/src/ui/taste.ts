@@ -1,6 +1,7 @@
 // What a person likes, kept in this browser: language, colours, spoken answers.
 import { useSyncExternalStore } from "react";
 import type { Language } from "../i18n/i18n.tsx";
+import { everywhere } from "../session/storage.ts";
 
 export interface Taste {
   language: Language;
@@ -14,7 +15,7 @@ const SERVER: Taste = { language: "en", theme: "system", speak: false };
 let current: Taste | null = null;
 
 function read(): Taste {
-  current ??= { ...SERVER, language: spoken(), ...(JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Taste>) };
+  current ??= { ...SERVER, language: spoken(), ...(JSON.parse(everywhere.getItem(KEY) ?? "{}") as Partial<Taste>) };
   return current;
 }
 
@@ -24,7 +25,7 @@ function spoken(): Language {
 
 export function setTaste(change: Partial<Taste>): void {
   current = { ...read(), ...change };
-  localStorage.setItem(KEY, JSON.stringify(current));
+  everywhere.setItem(KEY, JSON.stringify(current));
   paint();
   for (const listener of listeners) listener();
 }

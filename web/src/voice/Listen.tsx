@@ -6,6 +6,7 @@ import { useBrain, useLive } from "../live/context.tsx";
 import { Icon } from "../ui/Icon.tsx";
 import { useNotify } from "../ui/notify.tsx";
 import { useTaste } from "../ui/taste.ts";
+import { turn } from "./turn.ts";
 
 const PLAYED = new Set<string>();
 const NEW_MS = 60_000;
@@ -54,7 +55,7 @@ export function Listen({ messageId }: { messageId: string }) {
     if (speech === undefined || PLAYED.has(messageId)) return;
     PLAYED.add(messageId);
     const age = Date.now() - (Date.parse(speech.expiresAt) - LIFE_MS);
-    if (speak && age < NEW_MS) void play(speech.url);
+    if (speak && age < NEW_MS && turn.isMine()) void play(speech.url);
   }, [speech, messageId, speak, play]);
 
   if (speech === undefined) return null;

@@ -45,7 +45,7 @@ export class Dictation {
   async start(): Promise<void> {
     this.recorder = await Recorder.start(
       (chunk) => this.speech?.speak(chunk),
-      () => !this.isSending && this.ears.onFull(),
+      () => !this.isSending && !this.isOver && this.ears.onFull(),
     );
     if (this.isOver) return this.cancel();
     void this.listen();
