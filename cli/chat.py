@@ -5,11 +5,13 @@ by itself when the API goes away.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import signal
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -21,7 +23,6 @@ from domain.text import clean
 from infra.clock import system_clock
 from infra.dev_tokens import make_token
 from infra.ids import jitter, new_id
-from infra.keys.local import with_auth_dev_secret
 from infra.settings import Settings
 
 ENDS = {"message.completed", "message.failed", "message.stopped"}
@@ -62,10 +63,6 @@ def checked_url(_context: click.Context, _parameter: click.Parameter, url: str |
 def chat(text: tuple[str, ...], url: str | None, user: str, token: str | None, conversation: str | None) -> None:
     """Send TEXT and stream the answer; without TEXT, talk until Ctrl-D. Ctrl-C stops a running answer."""
     settings = Settings.load()
-    try:
-        settings = with_auth_dev_secret(settings)
-    except OSError as error:
-        raise click.ClickException(f"{settings.data_dir} cannot be used: {error}.") from error
     bearer = token or make_token(settings, system_clock(settings), user)
     silence_seconds = max(SILENCE_SECONDS_MAX, SILENCE_PINGS_MAX * settings.stream_ping_seconds)
     talk = Talk(url or base_url(settings), bearer, conversation, sys.stdout, silence_seconds)
@@ -94,6 +91,8 @@ class Talk:
 
     def until_closed(self) -> bool:
         click.echo("Write to your chief of staff. Ctrl-C stops an answer, Ctrl-D ends.", err=True)
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(errors="surrogateescape")
         with asyncio.Runner() as runner:
             while True:
                 try:
@@ -145,17 +144,19 @@ class Talk:
 
             async def read_on() -> bool | None:
                 nonlocal cursor
-                async for event in self._events(stream_url, cursor):
-                    cursor = event.cursor or cursor
-                    if (ended := answer.take(event)) is not None:
-                        return ended
+                # Closed at once: at the prompt nothing would, and we would be taken for somebody who reads on.
+                async with aclosing(self._events(stream_url, cursor)) as events:
+                    async for event in events:
+                        cursor = event.cursor or cursor
+                        if (ended := answer.take(event)) is not None:
+                            return ended
                 return None
 
             ended: bool | None = await self._patiently(read_on)
             if ended is not None:
                 return ended
 
-    async def _events(self, stream_url: str, cursor: str | None) -> AsyncIterator[Event]:
+    async def _events(self, stream_url: str, cursor: str | None) -> AsyncGenerator[Event, None]:
         headers = {} if cursor is None else {"last-event-id": cursor}
         async with self._http.stream("GET", stream_url, headers=headers) as response:
             if response.status_code != 200:

@@ -56,6 +56,12 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.text) for name, entry in COMMANDS.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A terminal that lacks a letter shows another one in its place; help is printed from here on.
+            sys.stdout.reconfigure(errors="replace")
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
@@ -70,9 +76,6 @@ def main() -> None:
 
     Start with `microcos dev`. Every setting is one MICROCOS_… variable; `microcos settings` lists them.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that lacks a letter shows another one in its place.
-        sys.stdout.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import psycopg
 
-from infra.migrate import upgrade
+from infra.migrate import UnknownSchema, upgrade
 from infra.postgres import conninfo
 from infra.schema import current_revision
 from infra.settings import Settings
@@ -22,4 +22,6 @@ def migrate() -> None:
         after = current_revision(settings.database_url)
     except psycopg.Error as error:
         raise click.ClickException(f"The database cannot be reached or used: {error}") from error
+    except UnknownSchema as error:
+        raise click.ClickException(f"The database is at {before}, which this version does not know.") from error
     click.echo(f"schema is at {after}" if before == after else f"schema went from {before or 'nothing'} to {after}")

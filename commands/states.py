@@ -84,6 +84,7 @@ class States:
 
     def drop(self, user_id: str) -> None:
         self._brains.pop(user_id, None)
+        self._snapshot_versions.pop(user_id, None)
 
     # --- feed -------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,9 @@ ATTENDEES_READ_MAX = 1_000
 ZONE = "X-ZONE"  # stands for TZID, which the library would look up, guess at and keep
 RULE_NOT_FOLLOWED = "RDATE"  # stands for what is more than one rule with exceptions; no rule reads like this
 
-_FOLD = re.compile(rb"\r?\n[ \t]")
+# With all ends of lines before the blank: what is left of a fold here, the library would unfold behind our back. Looked
+# for from the first of them alone, so that a file of nothing else costs no more than another.
+_FOLD = re.compile(rb"(?<![\r\n])[\r\n]+[ \t]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ZONE_BEGINS = re.compile(r"BEGIN:VTIMEZONE\s*", re.IGNORECASE)
 _ZONE_ENDS = re.compile(r"END:VTIMEZONE\s*", re.IGNORECASE)
@@ -35,6 +37,7 @@ _ZONE_ID = re.compile(r"TZID(?:;[^:]*)?:(.*)", re.IGNORECASE)
 _ZONE_PLACE = re.compile(r"X-LIC-LOCATION(?:;[^:]*)?:(.*)", re.IGNORECASE)
 _NAME = re.compile(r'[^":;]*')
 _PARAMETER = re.compile(r';(?:[^":;]|"[^"]*")*')
+_NO_EXCEPTIONS = re.compile(rf"EXDATE(?:{_PARAMETER.pattern})*:\s*", re.IGNORECASE)
 _MARK = re.compile(r"(BEGIN|END):\s*([\w-]+)\s*", re.IGNORECASE)
 _EVENT_BEGINS = re.compile(r"BEGIN:VEVENT\s*", re.IGNORECASE)
 _TIMES = frozenset({"DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID"})
@@ -112,20 +115,30 @@ def _lines(data: bytes) -> tuple[list[str], dict[str, str]]:
     lines = _LINE_END.split(text)
     if len(lines) > LINES_MAX:
         raise Invalid(f"The file has more than {LINES_MAX} lines. Split it.", code="calendar_file_too_large")
-    for line in lines:
+    for line in map(_plain, lines):
         if _ZONE_BEGINS.fullmatch(line) is not None:
             is_zone, zone_id = True, None
         elif not is_zone:
-            # The library takes a blank behind a name for a part of it, and then knows no such part.
-            mark = _MARK.fullmatch(line)
-            kept.append(_zone_renamed(line) if mark is None else f"{mark[1]}:{mark[2]}")
+            kept.append(_zone_renamed(line))
         elif _ZONE_ENDS.fullmatch(line) is not None:
             is_zone = False
         elif (named := _ZONE_ID.fullmatch(line)) is not None:
             zone_id = named[1].strip()
         elif (place := _ZONE_PLACE.fullmatch(line)) is not None and zone_id is not None:
             places[zone_id] = place[1].strip()
-    return [line for line in kept if line.strip()], places
+    return [line for line in kept if line.strip() and _NO_EXCEPTIONS.fullmatch(line) is None], places
+
+
+def _plain(line: str) -> str:
+    """`line`, where it begins or ends a part, as all read it alike: the library takes a blank behind the colon for a
+    part of the name, yet none before it, and looks past parameters. Raises `Invalid` for what nobody writes."""
+    mark = _MARK.fullmatch(line)
+    if mark is not None:
+        return f"{mark[1]}:{mark[2]}"
+    name = _NAME.match(line)
+    if name is not None and "".join(name[0].split()).upper() in ("BEGIN", "END"):
+        raise _no_calendar()
+    return line
 
 
 def _zone_renamed(line: str) -> str:
@@ -297,7 +310,15 @@ def _end(component: Any, start: str, zone: str | None, zones: _Zones) -> str | N
         raise _Unreadable
     if "T" not in start:
         return (date.fromisoformat(start) + length).isoformat()
-    wall = datetime.fromisoformat(start.removesuffix("Z")) + length
+    wall = datetime.fromisoformat(start.removesuffix("Z")) + timedelta(days=length.days)
+    rest = timedelta(seconds=length.seconds)
+    if zone is None or start.endswith("Z") or "RRULE" in component or not _is_zone(zone):
+        # A series lasts as long on its clock, whether or not a change of clocks falls into its first occurrence.
+        wall += rest
+    else:
+        # Days are those of the calendar; hours are as long as they are. The library tells 24 of them as a day.
+        clock = ZoneInfo(zone)
+        wall = (wall.replace(tzinfo=clock).astimezone(UTC) + rest).astimezone(clock).replace(tzinfo=None)
     return wall.isoformat(timespec="seconds") + ("Z" if start.endswith("Z") else "")
 
 

@@ -117,6 +117,17 @@ def test_a_role_that_may_make_no_tables_is_told_in_a_line(postgres_server: Postg
     assert "permission denied for schema public" in refused.stderr
 
 
+def test_a_schema_of_a_newer_version_is_told_in_a_line_and_left_alone(empty_database_url: str, tmp_path: Path) -> None:
+    migrate.upgrade(empty_database_url)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    environment = {"MICROCOS_DATABASE_URL": empty_database_url, "MICROCOS_DATA_DIR": str(tmp_path)}
+    refused = CliRunner().invoke(main, ["migrate"], env=environment)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == "Error: The database is at 9999, which this version does not know.\n"
+    assert schema.current_revision(empty_database_url) == "9999"
+
+
 def test_up_and_down_and_up_again_is_the_same_schema(empty_database_url: str) -> None:
     assert schema.current_revision(empty_database_url) is None
     empty = catalog(empty_database_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import icalendar
@@ -127,6 +128,28 @@ def test_days_left_out_of_a_series_of_days_are_the_days_that_are_written() -> No
     assert taken(file_of(*times)).entries["1"].excluded == ("2025-03-05",)
 
 
+@pytest.mark.parametrize("said", ["EXDATE:", 'EXDATE;TZID="(UTC+01:00) Berlin": ', "exdate;VALUE=DATE:"])
+def test_a_list_of_exceptions_that_is_empty_loses_no_event(said: str) -> None:
+    found = taken(file_of("DTSTART:20250303T100000", "RRULE:FREQ=DAILY", said))
+    assert found.entries["1"].excluded == ()
+
+
+@pytest.mark.parametrize(
+    ("length", "more", "end"),
+    [
+        ("PT8H", [], "2025-03-30T07:00"),  # the clocks of Berlin go from 2 to 3
+        ("P1D", [], "2025-03-30T22:00"),
+        ("P1DT8H", [], "2025-03-31T06:00"),
+        ("PT8H", ["RRULE:FREQ=DAILY"], "2025-03-30T06:00"),
+    ],
+)
+def test_hours_of_a_length_are_as_long_as_they_are_and_days_those_of_the_calendar(
+    length: str, more: list[str], end: str
+) -> None:
+    data = file_of("DTSTART;TZID=Europe/Berlin:20250329T220000", f"DURATION:{length}", *more)
+    assert taken(data).entries["1"].end == end
+
+
 def test_a_blank_behind_a_name_loses_no_event() -> None:
     data = file_of("DTSTART:20250303T100000").replace(b":VEVENT", b": VEVENT ")
     assert set(taken(data).entries) == {"1"}
@@ -242,6 +265,31 @@ def test_a_definition_of_a_zone_is_never_looked_at(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(icalendar.cal.timezone.Timezone, "to_tz", never)
     [entry] = taken(calendar_file("zone_bomb.ics")).entries.values()
     assert (entry.timezone, entry.starts_at_ms) == ("Europe/Berlin", instant_ms("2025-11-21T08:00", "UTC"))
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("BEGIN: VTIMEZONE", "END: VTIMEZONE"),
+        ("BEGIN :VTIMEZONE", "END :VTIMEZONE"),
+        ("BEG IN:VTIMEZONE", "E ND:VTIMEZONE"),
+        ('BEGIN;X="a:b":VTIMEZONE', "END;X=1:VTIMEZONE"),
+        ("BEG\u0131N: vt\u0131mezone", "END:VTIMEZONE"),
+        ("BEGIN:VTIME\r ZONE", "END:VTIME\r ZONE"),
+        ("BEGIN:VTIME\n\n  ZONE", "END:VTIME\n\n  ZONE"),
+    ],
+)
+def test_a_definition_of_a_zone_is_never_looked_at_however_it_is_written(
+    begin: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Any] = []
+    monkeypatch.setattr(icalendar.timezone.tzp, "cache_timezone_component", looked.append)
+    offsets = ["DTSTART:16010101T000000", "TZOFFSETFROM:+0000", "TZOFFSETTO:+1200"]
+    zone = [begin, "TZID:Made/Up", "BEGIN:STANDARD", *offsets, "END:STANDARD", end]
+    data = "\n".join(["BEGIN:VCALENDAR", *zone, file_of("DTSTART:20250303T100000").decode()[17:]])
+    with suppress(Invalid):
+        assert set(taken(data.encode()).entries) == {"1"}
+    assert not looked
 
 
 @pytest.mark.parametrize(

@@ -71,13 +71,26 @@ def test_what_is_no_database_is_told_in_a_line_that_does_not_quote_it(arguments:
     assert "secret" not in refused.output
 
 
-@pytest.mark.parametrize("arguments", [["dev"], ["chat", "hello"]], ids=str)
-def test_a_data_dir_that_cannot_be_one_is_told_in_a_line(arguments: list[str], tmp_path: Path) -> None:
+def test_a_data_dir_that_cannot_be_one_is_told_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     data_dir = tmp_path / "file" / "data"
-    refused = CliRunner().invoke(main, arguments, env={"MICROCOS_DATA_DIR": str(data_dir)})
+    refused = CliRunner().invoke(main, ["dev"], env={"MICROCOS_DATA_DIR": str(data_dir)})
     assert refused.exit_code == 1
     assert refused.stderr.startswith(f"Error: {data_dir} cannot be used: ")
+
+
+def test_who_chats_where_no_dev_ever_ran_is_told_so_and_leaves_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("nobody is there to talk to")
+
+    monkeypatch.setattr("cli.chat.Talk", never)
+    data_dir = tmp_path / "data"
+    refused = CliRunner().invoke(main, ["chat", "hello"], env={"MICROCOS_DATA_DIR": str(data_dir)})
+    assert refused.exit_code == 2
+    assert "start `microcos dev` first" in refused.stderr
+    assert not data_dir.exists()
 
 
 def test_a_log_in_link_that_no_database_can_keep_is_told_in_a_line(tmp_path: Path) -> None:
@@ -100,16 +113,19 @@ def test_an_export_without_a_name_is_refused() -> None:
     assert "--out" in refused.stderr
 
 
-def test_a_terminal_that_lacks_a_letter_shows_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "line"), [(["settings"], b"MICROCOS_PORT=8000"), (["--help"], b"one MICROCOS_? variable")], ids=str
+)
+def test_a_terminal_that_lacks_a_letter_shows_another(arguments: list[str], line: bytes, tmp_path: Path) -> None:
     shown = subprocess.run(
-        [sys.executable, "-m", "cli.main", "settings"],
+        [sys.executable, "-m", "cli.main", *arguments],
         env={"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "latin-1", "MICROCOS_DATA_DIR": str(tmp_path)},
         cwd=ROOT,
         capture_output=True,
         check=False,
     )
     assert (shown.returncode, shown.stderr) == (0, b"")
-    assert b"MICROCOS_PORT=8000" in shown.stdout
+    assert line in shown.stdout
 
 
 def test_a_token_stands_alone_on_stdout(tmp_path: Path) -> None:

@@ -99,6 +99,16 @@ def without_descriptions(schema: Json) -> Json:
     return [without_descriptions(part) for part in schema] if isinstance(schema, list) else schema
 
 
+async def test_of_a_state_that_was_dropped_no_snapshot_is_remembered() -> None:
+    log, keyring, user_id = await stream_of_events()
+    kept = States(log, keyring, snapshot_events=EVENTS)
+    brain = await kept.refresh(user_id)
+    await kept.save_snapshot(user_id, brain)
+    assert not kept.snapshot_due(user_id, brain)
+    kept.drop(user_id)
+    assert kept.snapshot_due(user_id, brain)  # the log may have been set back, and what it held with it
+
+
 # --- beside other processes ---------------------------------------------------------------------------------------
 
 
