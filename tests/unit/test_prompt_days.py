@@ -66,6 +66,7 @@ def event(title: str, start: str, **more: Any) -> SetCalendarEvent:
         ("when is my next meeting", "agenda", TODAY, 30),
         ("what's coming up on Friday", "agenda", "2025-11-21", 1),
         ("what did I do on Monday", "summary", "2025-11-17", 1),
+        ("summarize my day next Friday", "summary", "2025-11-28", 1),
         ("what did I get done on Wednesday", "summary", TODAY, 1),
         ("what do I have the week after next", "agenda", "2025-12-01", 7),
         ("was steht übernächste Woche an", "agenda", "2025-12-01", 7),

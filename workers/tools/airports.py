@@ -98,6 +98,11 @@ class Airports:
             return by_code
         if found := self._named(name, country) or self._qualified(name):
             return found
+        if name in cities.COUNTRIES:
+            # Norway is neither Norway House in Manitoba nor a slip of the finger.
+            airport = self._of_airport_name(name)
+            is_there = airport is not None and airport.airports[0].country == cities.COUNTRIES[name]
+            return airport if airport is not None and is_there else Unknown(shown)
         if name not in _WORDS and (by_code := self._code(name.upper())):
             return by_code
         return self._of_airport_name(name) or self._misspelled(name, country) or Unknown(shown)

@@ -42,6 +42,7 @@ _MONTH = re.compile(
     re.IGNORECASE,
 )
 _WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|\w{3,6}tag\b|mittwoch", re.IGNORECASE)
+_COMING = re.compile(r"\d|next|coming|" + german("nächst|kommend"), re.IGNORECASE)
 _YESTERDAY = re.compile(r"\byesterday\b|\bgestern\b", re.IGNORECASE)
 _SOME_DAY = re.compile(r"\b(?:when|what time|next|upcoming|coming up)\b|\bwann\b", re.IGNORECASE)
 
@@ -90,7 +91,8 @@ def days_of(words: str, intent: Intent, now_ms: int, zone: str) -> Days:
             when = resolve_phrase(" ".join(match["when"].split()), now, zone)
             if when is not None:
                 day = date.fromisoformat(when.due[:10])
-                if intent == "summary" and day > today and _WEEKDAY.search(match["when"]):
+                is_past = intent == "summary" and _COMING.search(match["when"]) is None
+                if is_past and day > today and _WEEKDAY.search(match["when"]):
                     day -= timedelta(days=WEEK_DAYS)  # what was done on Monday was done on the one before
                 is_weekend = "weekend" in match["when"].casefold() or "wochenende" in match["when"].casefold()
                 return Days(day.isoformat(), 2 if is_weekend else 1)

@@ -181,3 +181,33 @@ async def test_what_a_rule_can_say_repeats(phrase: str, rule: str) -> None:
         await answered(world, f"Remind me {phrase} to stretch")
         (created,) = await world.events(TaskCreated)
         assert (created.content.title, created.content.recurrence) == ("stretch", rule)
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("I have a call with Dr. No tomorrow at 3", "call with Dr. No"),
+        ("We have a not-for-profit meeting on Friday at 10", "not-for-profit meeting"),
+        ("There's a meeting in room No. 5 tomorrow at noon", "meeting in room No. 5"),
+        ("Meeting about the cancelled order tomorrow at 3pm", "Meeting about the cancelled order"),
+        ("Lunch with Bob on Friday at noon, not at the office", "Lunch with Bob not at the office"),
+    ],
+)
+def test_a_no_in_the_name_of_an_event_takes_nothing_back(text: str, title: str) -> None:
+    (wish,) = wishes_of(text)
+    assert (wish.tool, wish.arguments["title"]) == ("create_event", title)
+
+
+def test_a_no_in_the_name_of_a_task_says_nothing_of_what_was_done() -> None:
+    (wish,) = wishes_of("I wrote the no-show report", ("write the no-show report",))
+    assert (wish.tool, wish.arguments) == ("complete_task", {"title": "write the no-show report"})
+    assert wishes_of("I never wrote the no-show report", ("write the no-show report",)) == []
+
+
+def test_what_must_not_be_forgotten_is_to_be_done() -> None:
+    (wish,) = wishes_of("I must not forget to call Bob tomorrow")
+    assert (wish.tool, wish.arguments) == ("create_task", {"title": "call Bob", "due_text": "tomorrow"})
+
+
+def test_an_order_to_tick_off_may_end_in_a_question_mark() -> None:
+    assert [wish.tool for wish in wishes_of("Please complete the report, ok?")] == ["complete_task"]

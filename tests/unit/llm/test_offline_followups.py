@@ -138,3 +138,12 @@ def test_what_is_called_off_is_not_renamed() -> None:
 def test_what_is_said_of_an_answer_is_not_remembered_in_its_place(text: str) -> None:
     assert wished("Remember that my favourite airport is JFK", text) == []
     assert wished("Remember that my favourite airport is JFK", "No, it's LAX")[0][1]["value"] == "LAX"
+
+
+@pytest.mark.parametrize("value", ["Nice", "Good Omens", "true crime", "right-handed", "all-natural", "OK Airlines"])
+def test_a_value_may_begin_like_a_word_about_an_answer(value: str) -> None:
+    assert wished("Remember that my favourite thing is jazz", f"No, it's {value}")[0][1]["value"] == value
+
+
+def test_a_new_name_may_begin_with_a_day() -> None:
+    assert wished(REMIND, "call it a day trip")[0][1]["new_title"] == "a day trip"

@@ -106,3 +106,7 @@ def test_what_is_said_in_passing_is_not_remembered(text: str) -> None:
 def test_an_article_is_no_part_of_another_word() -> None:
     assert wished("Forget the army base") == [("forget_memory", {"key": "army base"})]
     assert wished("Delete the note about pizza recipe") == [("delete_note", {"note": "pizza recipe"})]
+
+
+def test_what_does_not_work_is_remembered_all_the_same() -> None:
+    assert [tool for tool, _ in wished("Merk dir: das Auto fährt nicht")] == ["pin_memory"]

@@ -182,3 +182,8 @@ def test_a_country_alone_is_no_place(text: str) -> None:
 
 def test_an_island_is_not_taken_for_a_town_of_its_name() -> None:
     assert codes("Malta", "US") == ("MLA",)
+
+
+def test_a_country_is_no_airport_elsewhere_and_no_slip_of_the_finger() -> None:
+    assert [type(airports().resolve(text)) for text in ("Norway", "Poland")] == [Unknown, Unknown]
+    assert codes("Taiwan", "US") == ("TPE",)

@@ -36,10 +36,11 @@ _SCHEDULE = pattern(
     rf"|{_NEW} (?P<likely>(?:(?:an?|the|my) )?{_LIKELY}\b.*)|schedule (?P<any>\S.*))"
 )
 # What is told of as an event, with its hour, is to be kept: "I have a dentist appointment on Friday at 3". A story is
-# not, nor one that does not take place, or not then.
+# not, nor one that does not take place, or not then; but "Dr. No" and "the cancelled order" say nothing of that.
 _TOLD = pattern(
-    r"(?!.*\b(?:was|were|is|are|had|has|notes|went|(?<!ve\s)got|gets|no|not|never|cancell?ed|moved|postponed)\b)"
-    r"(?:(?:i have|i've got|we have|there's|there is) "
+    r"(?!.*\b(?:was|were|is|are|had|has|notes|went|(?<!ve\s)got|gets|(?-i:not|never)(?!-| (?:at|in) (?:the|my|our)\b)"
+    r"|(?<!the\s)(?<!about\s)(?:cancell?ed|moved|postponed)(?!-))\b)"
+    r"(?:(?:i have|i've got|we have|there's|there is) (?!no )"
     rf"(?P<sure>(?:an? |my |our )?(?:[^\s,:]+ ){{0,3}}?(?:{_SURE}|{_LIKELY})\b.*)"
     rf"|(?P<likely>(?:(?:an?|the|my) )?(?:{_SURE}|{_LIKELY}) \S.*)"
     r"|(?:i'm |i am |we're |we are )?(?P<meet>meet(?:ing)? (?!me\b)\S.*))"

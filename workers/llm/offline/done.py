@@ -51,8 +51,9 @@ _ASKS = re.compile(r"habe? ich\b|.*\?$", re.IGNORECASE | re.DOTALL)
 
 def told_done(sentence: str, tasks: Collection[str] | None) -> Said | None:
     """`tasks` are the titles of the open ones."""
-    if _NOT_DONE.search(sentence) is not None or _ASKS.match(sentence) is not None:
+    if _ASKS.match(sentence) is not None:
         return None
+    not_done = {word.casefold() for word in _NOT_DONE.findall(sentence)}
     for known, verbs in _TELLS:
         match = known.fullmatch(sentence)
         verb = None if match is None else verbs.get(match["verb"].casefold())
@@ -62,6 +63,7 @@ def told_done(sentence: str, tasks: Collection[str] | None) -> Said | None:
         wanted = things | set(telling_words(verb))
         known_words = ((task, set(telling_words(task))) for task in tasks or ())
         named = [task for task, words in known_words if things and (wanted <= words or words == things)]
-        if len(named) == 1:
+        # A "no" that is in its name as well, as in "no-show report", says nothing about what was done.
+        if len(named) == 1 and not_done <= {word.casefold() for word in _NOT_DONE.findall(named[0])}:
             return "complete_task", {"title": named[0]}
     return None

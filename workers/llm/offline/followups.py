@@ -65,7 +65,7 @@ _REOPEN = pattern(
     + rf"){_END}"
 )
 _RENAME = pattern(
-    rf"{_SMALL}(?:rename {_IT} (?:to|as|into) |call {_IT} (?!a day\b)|nenne? {_IT} (?:lieber |bitte )?)(?P<new>\S.*)"
+    rf"{_SMALL}(?:rename {_IT} (?:to|as|into) |call {_IT} (?!a day\W*$)|nenne? {_IT} (?:lieber |bitte )?)(?P<new>\S.*)"
 )
 _URGENT = pattern(
     rf"{_SMALL}(?:make|set|mark) {_IT} (?:as |to )?(?:an? )?(?P<level>low|normal|high|top|urgent)(?: priority)?{_END}"
@@ -74,7 +74,8 @@ _REMIND = pattern(rf"{_SMALL}remind me (?:of|about) {_IT} (?P<when>{WHEN}){_END}
 # What is said of an answer is no other value: "no, that's wrong".
 _CORRECT = pattern(
     rf"{_SMALL}(?:it|that)(?:'s| is) "
-    r"(?!(?:all|correct|false|fine|good|great|incorrect|nice|not|ok|okay|perfect|right|true|what|wrong)\b)(?P<value>\S.*)"
+    r"(?!(?-i:not|(?:all|what) i)\b|(?-i:all|correct|false|fine|good|great|incorrect|nice|ok|okay|perfect|right|true"
+    r"|wrong)(?: now| then| too| again)?(?:,.*|\W*)$)(?P<value>\S.*)"
 )
 _UNDO = pattern(
     rf"{_SMALL}(?:(?:undo|revert|take back)(?: {_IT})?"

@@ -27,18 +27,22 @@ _DUTY_BEHIND = re.compile(german(r" (?:muss|soll|müssen|sollen)$"), re.IGNORECA
 # "Milch zu kaufen" is written down as "Milch kaufen".
 _WITH_TO = re.compile(r"\bzu (?=\w+n$)", re.IGNORECASE)
 _TALK = german(
-    r"(?!.*\b(?:was|wer|wann|wo|warum|wie|ob|gestern|zugeben|sagen|gestehen|war|hatte|nicht|nie|niemals|kein\w*)\b)"
+    r"(?!.*\b(?:was|wer|wann|wo|warum|wie|ob|gestern|zugeben|sagen|gestehen|war|hatte"
+    r"|nicht(?!-| vergessen\b)|nie|niemals|kein\w*)\b)"
 )
 # In German the "not" of an order stands behind what it is about: "Lösche die Aufgabe Miete nicht".
 _NOT = re.compile(r"\b(?:nicht|nie|niemals)\b", re.IGNORECASE)
 _NOT_BEHIND = re.compile(r"\b(?:nicht|nie|niemals)(?: mehr)?$", re.IGNORECASE)
-_NONE = re.compile(r"kein\w*\b", re.IGNORECASE)
+_NONE = re.compile(r"kein\w*\b(?!-)", re.IGNORECASE)
+# A name that begins so, "die Aufgabe kein Zucker", or reads like a task, "kein Zucker kaufen", is no order.
+_NAMED = re.compile(r"(?::|\b(?:aufgabe|erinnerung|termin|to-?do)) ?\W?kein\w*\b", re.IGNORECASE)
+_READS_LIKE_A_TASK = re.compile(r"\w+ \S.* [a-zäöüß]\w*n$")
 # With a question mark these ask for something all the same; what is told, with one, is a question.
 _ORDER = pattern(
     german(
         r"(?:mich|uns|bitte|erinner|vergiss|denk|neue|eine|erstell|leg|mach|setz|schreib|pack|füg|nimm|tu|hak|markier"
         r"|öffne|lösch|entfern|streich|verschieb|verleg|benenn|trag|plan|vereinbar|sag|stornier|merk|behalt|stell|wechs"
-        r"|änder|termin)"
+        r"|änder|termin|ein neuer|.* (?:eintragen|setzen)$)"
     )
 )
 _ONLY_TIME = pattern(rf"(?:{WHEN})")
@@ -51,14 +55,19 @@ def german_wish(sentence: str) -> Said | None:
     if sentence.rstrip().endswith("?") and _ORDER.match(bare) is None:
         return None
     said = german_kept(bare) or german_event(bare) or first_made(_RULES, bare)
-    return None if said is None or _is_not_wanted(said) else said
+    return None if said is None or _is_not_wanted(said, bare) else said
 
 
-def _is_not_wanted(said: Said) -> bool:
+def _is_not_wanted(said: Said, sentence: str) -> bool:
     """Whether the order was that it is not to be done."""
     tool, arguments = said
     named = arguments.get("title") or arguments.get("event") or ""
-    return _NOT_BEHIND.search(named) is not None or (tool != "create_task" and _NONE.match(named) is not None)
+    if tool.startswith("create_") and ":" in sentence:
+        return False  # what stands behind a colon is a name: "Neue Aufgabe: der Drucker geht nicht"
+    if _NOT_BEHIND.search(named) is not None:
+        return True
+    is_none = tool != "create_task" and _NONE.match(named) is not None
+    return is_none and _NAMED.search(sentence) is None and _READS_LIKE_A_TASK.match(named) is None
 
 
 def german_title(text: str) -> str:

@@ -19,8 +19,9 @@ _HAS_HOUR = re.compile(r"\d|mittag", re.IGNORECASE)
 # Nor does anybody tell of what takes place who asks ("haben wir …"), who says that it does not, or only if it does.
 _STORY = german(
     r"(?!\w+ (?:ich|du|er|sie|wir|ihr|man)\b)"
-    r"(?!.*\b(?:war|waren|hatte|hatten|gestern|was|warum|wie|wo|wann|wer|notizen|nicht|nie|kein\w*|wenn|falls|ob|dass"
-    r"|abgesagt|verschoben|ausgefallen|fällt|entfällt|verpasst|vergessen|gehabt|vorbereitet)\b)"
+    r"(?!.*\b(?:war|waren|hatte|hatten|gestern|was|warum|wie|wo|wann|wer|notizen"
+    r"|nicht(?!-| vergessen\b)|nie|kein\w*|wenn|falls|ob|dass"
+    r"|abgesagt|verschoben|ausgefallen|fällt|entfällt|verpasst|(?<!nicht\s)vergessen|gehabt|vorbereitet)\b)"
 )
 _AWAY = german(r"(?:im urlaub|in urlaub|verreist|auf dienstreise|krankgeschrieben)")
 
@@ -36,6 +37,10 @@ def _ordered(match: re.Match[str]) -> Said | None:
 
 def _likely(match: re.Match[str]) -> Said | None:
     return created(match["what"], is_sure=False)
+
+
+def _entered(match: re.Match[str]) -> Said | None:
+    return created(match["what"] or match["asked"], is_sure=False)
 
 
 def _told(match: re.Match[str]) -> Said | None:
@@ -54,11 +59,22 @@ def _cancelled(match: re.Match[str]) -> Said | None:
 
 
 _WHAT = r"(?P<what>\S.*?)"
+_WHERE = r"(?:(?:beim?|im|in|mit) (?:\S+ ){1,2}?)"
+_ADVERB = german(r"(?:(?:auch|noch|leider|übrigens|wieder) )?")
+# "Wichtiges", and not "verschiebe".
+_ADJECTIVE = german(r"(?:(?:\w{2,}e[rs]|große|kleine|kurze|nächste|neue|wichtige) )?")
+_ENTRY = rf"(?P<what>(?:{WHEN},? )?{_ARTICLE}(?:\S+ )?{_EVENT}\b.*?)"
 _RULES: tuple[Rule[Said], ...] = (
     rule(
         german(rf"(?:trage?|schreibe?|setze?|packe?|nimm|füge?)(?: mir)?(?: bitte)? {_WHAT} (?:in|zu|zum) {_CALENDAR}")
         + r"(?: ein| auf| hinzu)?",
         _ordered,
+    ),
+    rule(
+        rf"trage?(?: mir)?(?: bitte)? {_ENTRY} ein"
+        rf"|{_ENTRY.replace('what', 'asked')}(?: in {_CALENDAR})? (?:eintragen|setzen)",
+        _entered,
+        needs="trag|setz",
     ),
     rule(rf"(?:ein )?(?:neuer )?termin ?[:–-] ?{_WHAT}", _ordered),
     rule(
@@ -67,14 +83,16 @@ _RULES: tuple[Rule[Said], ...] = (
         _likely,
     ),
     rule(
-        rf"{_STORY}(?:ich habe?|wir haben) (?P<what>(?:{WHEN},? )?(?:auch |noch )?(?:{_ARTICLE})(?:\S+ )?{_EVENT}\b.*)",
+        rf"{_STORY}(?:ich habe?|wir haben) (?P<what>(?:{_WHERE}{WHEN},? (?=eine?n? )|(?:{_ADVERB}{WHEN},? )?{_ADVERB}"
+        rf"(?:{_WHERE}(?=eine?n? ))?)(?:{_ARTICLE})(?:\S+ )?{_EVENT}\b.*)",
         _told,
         needs="habe?",
     ),
     # Before it stands nothing but when it is: of an event one can say many things without telling that there is one.
     rule(
-        rf"{_STORY}(?:(?P<when>{WHEN}),? (?:(?:habe? ich|haben wir) )?)?"
-        rf"(?P<what>{_ARTICLE}{_EVENT} (?:mit|bei|beim|von|zum) .*)",
+        rf"{_STORY}(?:(?:nicht vergessen|wichtig): ?)?"
+        rf"(?:(?P<when>{WHEN}),? (?:(?:habe? ich|haben wir|ist(?= eine? )) )?)?"
+        rf"(?P<what>{_ARTICLE}{_ADJECTIVE}{_EVENT} (?:mit|bei|beim|von|zum) .*)",
         _told,
         needs="mit|bei|beim|von|zum",
     ),

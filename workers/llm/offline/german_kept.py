@@ -32,7 +32,7 @@ _TASTE = pattern(
     german(r"ich (?:mag|liebe|hasse|bevorzuge|trinke|esse)(?: (?:am liebsten|lieber|gerne?|kein\w*))? (?P<key>\S.*)")
 )
 # "Merk dir nicht, dass …", "merk dir das nicht".
-_NOT_THAT = re.compile(r"nicht,? dass\b|(?:das|es|dies\w*)\b.{0,20}\bnicht$", re.IGNORECASE)
+_NOT_THAT = re.compile(r"nicht,? dass\b|(?:das|es|dies\w*)(?: bitte| lieber| doch)* nicht(?: mehr)?$", re.IGNORECASE)
 _LIKED = german(r"(?:lieblings\w+|bevorzugt\w* \w+)")
 
 

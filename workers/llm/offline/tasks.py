@@ -22,6 +22,7 @@ _DROP_ANY = r"(?:delete|remove|cancel|drop|clear|erase|stop)"
 _LIST = r"(?:my|the) (?:(?:to-?do|task|shopping|grocery) )?(?:list|tasks?|to-?dos?)"
 _FINISHED = r"(?:complete|completed|finish|finished|done with|done:|close)"
 _DONE = r"(?:done|complete|completed|finished)"
+_TELLS = re.compile(r"(?:completed|finished|done)\b", re.IGNORECASE)
 _MOVED = rf"(?P<when>{MOVED_BY}|{WHEN}|\d{{1,2}}(?:[:.]\d\d)?)"
 _PRIORITY_SAID = pattern(r",? (?:with )?(?:an? )?(?P<level>low|high|top|highest|urgent)(?: priority)?[.!]?$")
 _DUE = pattern(r",? (?:is |that is |that's )?due(?: on| by| at)?$")
@@ -31,7 +32,9 @@ _DUTY = pattern(
     r"|(?!order (?:me )?(?:an? |some )?(?:taxi|cab|uber|ride|pizza|food)\b)"
     r"(?=(?:buy|call|e-?mail|text|pay|pick up|order|finish|submit|renew|return|send (?!me\b)|clean|fix|pack"
     r"|take|water|wash|feed) ))"
-    r"(?P<what>(?!(?:admit|say|confess|not)\b|.*\b(?:what|who|when|where|why|how|if|whether|was|were|have|had|yesterday|ago)\b)"
+    r"(?:not forget (?:to )?)?"
+    r"(?P<what>(?!(?:admit|say|confess|not(?! miss\b))\b|"
+    r".*\b(?:what|who|when|where|why|how|if|whether|was|were|have|had|yesterday|ago)\b)"
     r"[^?]+)"
 )
 _WHEN_UNKNOWN = pattern(r"(?P<when>(?:on|at|in|by|before|after|around) (?:\S+ ){1,4}?)(?:to|that|about) (?P<what>\S.*)")
@@ -140,7 +143,7 @@ def _urgent(match: re.Match[str]) -> Said | None:
 
 
 def _complete(match: re.Match[str]) -> Said | None:
-    if match.string.endswith("?"):
+    if match.string.endswith("?") and _TELLS.match(match.string) is not None:
         return None  # "Finished the report?" asks
     return about_task("complete_task", match.group("what"))
 
