@@ -85,6 +85,17 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
+def reads_its_terminal(pid: int, *, seconds: float = GIVE_UP_SECONDS) -> bool:
+    """Whether the process came in time to wait in a system call on descriptor 0; of that the kernel tells who asks."""
+    give_up_at = time.monotonic() + seconds
+    while time.monotonic() < give_up_at:
+        called = Path(f"/proc/{pid}/syscall").read_text().split()
+        if called[1:2] == ["0x0"]:
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def wait_until_gone(pid: int, *, seconds: float = GIVE_UP_SECONDS) -> bool:
     """Whether the process, anybody's child, ended in time."""
     try:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from cli.chat import Away, Refused, Talk, raise_for
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, reads_its_terminal
 
 INTERRUPT = b"\x03"
 
@@ -36,6 +36,8 @@ def test_ctrl_c_at_the_prompt_ends_it_at_once(tmp_path: Path) -> None:
         shown = b""
         while "you ›".encode() not in shown:
             shown += os.read(ours, 1024)
+        # Python looks at signals before and behind that call alone: a key between the prompt and it waits for another.
+        assert reads_its_terminal(child.pid)
         os.write(ours, INTERRUPT)
         assert child.wait(60) == 1
         assert b"Traceback" not in os.read(ours, 4096)
