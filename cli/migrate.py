@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import psycopg
 
+from cli.outages import unusable
 from infra.migrate import UnknownSchema, upgrade
 from infra.postgres import conninfo
 from infra.schema import current_revision
@@ -21,7 +22,7 @@ def migrate() -> None:
         upgrade(settings.database_url)
         after = current_revision(settings.database_url)
     except psycopg.Error as error:
-        raise click.ClickException(f"The database cannot be reached or used: {error}") from error
+        raise unusable(error) from error
     except UnknownSchema as error:
         raise click.ClickException(f"The database is at {before}, which this version does not know.") from error
     click.echo(f"schema is at {after}" if before == after else f"schema went from {before or 'nothing'} to {after}")

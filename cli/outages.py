@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import click
+import psycopg
 
 from domain.errors import Unavailable
 
@@ -16,3 +17,8 @@ def told_once() -> None:
 
 def away(error: Unavailable) -> click.ClickException:
     return click.ClickException(f"{error.detail} `microcos doctor` says what is wrong.")
+
+
+def unusable(error: psycopg.Error) -> click.ClickException:
+    """For a command that talks to the database itself, without a pool."""
+    return click.ClickException(f"The database cannot be reached or used: {error}")

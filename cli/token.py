@@ -6,6 +6,7 @@ import click
 import psycopg
 
 from api.auth.tokens import is_subject
+from cli.outages import unusable
 from infra.clock import system_clock
 from infra.dev_tokens import make_token
 from infra.login_codes import issue_login_code
@@ -34,7 +35,7 @@ def token(user: str, lifetime_seconds: int | None, link: bool) -> None:
         try:
             code = issue_login_code(settings, user)
         except psycopg.Error as error:
-            raise click.ClickException(f"The database cannot be reached or used: {error}") from error
+            raise unusable(error) from error
         click.echo(login_link(settings, code))
     else:
         click.echo(make_token(settings, system_clock(settings), user, lifetime_seconds))

@@ -170,14 +170,15 @@ def last_start(entry: CalendarEntry, *, days_max: int = DAYS_COUNTED_MAX) -> tup
 def _until_start(rule: Rule, until: date, entry: CalendarEntry) -> str:
     if entry.all_day:
         return until.isoformat()
+    end_of_day = f"{until.isoformat()}T23:59:59"
     if rule.until_time is None:
-        return f"{until.isoformat()}T23:59:59"
+        return end_of_day
     moment = rule.until_time
     try:
         return local_text(moment if moment.tzinfo is None else moment.astimezone(ZoneInfo(entry.timezone)))
     except OverflowError:
         # In this zone it lies before the first day or behind the last that a date can name.
-        return f"{until.isoformat()}T23:59:59"
+        return end_of_day
 
 
 def _day_of(at_ms: int) -> date:

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import cast
 
 from commands.arguments import FindFlightsArguments
+from commands.phrases.days import month_of
 from commands.phrases.resolve import When
 from commands.phrases.words import MONTH_OF
 from commands.setting import Setting
@@ -38,6 +39,7 @@ from workers.understanding.flight_words import (
     weekday_near,
 )
 from workers.understanding.grounding import is_named
+from workers.understanding.time_words import is_weekend
 
 BUSY_MAX = 50
 UTC_CITY = "London"  # who has not said where they are is taken to be at Greenwich, and is told so
@@ -264,15 +266,15 @@ def _window(phrase: str, setting: Setting) -> tuple[date, date]:
         if day is not None or is_past(phrase):
             raise Missing(f"“{phrase}” is over. {WHEN_OUT}")
         raise Missing(WHEN_OUT)
-    if "weekend" in text or "wochenende" in text:
+    if is_weekend(text):
         return day, day + timedelta(days=1)
     if re.search(r"\bweek\b|\bwoche\b", text) and not _IN_WEEKS.search(text):
         monday = day - timedelta(days=day.weekday())
         return max(today, monday), monday + timedelta(days=6)
     if _MONTH_NAMED.fullmatch(text) or (_MONTH.search(text) and not _DAY.search(text)):
-        first = max(today, day.replace(day=1))
-        following = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-        return first, min(following - timedelta(days=1), first + timedelta(days=WINDOW_DAYS_MAX - 1))
+        first, last = month_of(day)
+        first = max(today, first)
+        return first, min(last, first + timedelta(days=WINDOW_DAYS_MAX - 1))
     return day, day
 
 

@@ -21,7 +21,7 @@ from domain.text import one_line
 from domain.values import Task
 from workers.understanding.german_words import german
 from workers.understanding.intents import Intent
-from workers.understanding.time_words import WHEN_WITHIN
+from workers.understanding.time_words import WHEN_WITHIN, is_weekend
 
 WEEK_DAYS = 7
 DAYS_AHEAD = 30  # "when is my next meeting" looks so far
@@ -94,8 +94,7 @@ def days_of(words: str, intent: Intent, now_ms: int, zone: str) -> Days:
                 is_past = intent == "summary" and _COMING.search(match["when"]) is None
                 if is_past and day > today and _WEEKDAY.search(match["when"]):
                     day -= timedelta(days=WEEK_DAYS)  # what was done on Monday was done on the one before
-                is_weekend = "weekend" in match["when"].casefold() or "wochenende" in match["when"].casefold()
-                return Days(day.isoformat(), 2 if is_weekend else 1)
+                return Days(day.isoformat(), 2 if is_weekend(match["when"]) else 1)
         if _YESTERDAY.search(words):
             return Days((today - timedelta(days=1)).isoformat(), 1)
     if intent == "agenda" and _SOME_DAY.search(words):

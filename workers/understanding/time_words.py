@@ -160,6 +160,7 @@ _AND = re.compile(r"\s(?:and|und)\s", re.IGNORECASE)
 _DASHED = re.compile(r"\d{1,2}\s*[-–—]\s*\d{1,2}")
 _HALF_SAID = re.compile(r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?\s*(?:(?P<half>[ap])\.?m\.?)?", re.IGNORECASE)
 _NAMES_SOMETHING = re.compile(r"\b(?:the|a|an|my|our|this|that|'s)$", re.IGNORECASE)
+_WEEKEND = re.compile("weekend|wochenende", re.IGNORECASE)
 # "24.12." and "am 3.", but not "um 9.30." or "um 5.".
 ENDS_WITH_DATE = re.compile(
     r"(?:(?<!um )\b\d{1,2}\.\s?(?:1[0-2]|0?[1-9])|\b(?:am|zum|den|vom) \d{1,2})\.$", re.IGNORECASE
@@ -178,6 +179,11 @@ def time_alone(text: str) -> str:
     """The time in a message that says nothing else, such as "no, Friday at 3 instead"; empty for any other."""
     match = _ALONE.fullmatch(text.strip()) if len(text) <= FOLLOW_UP_CHARACTERS_MAX else None
     return match["when"] if match is not None else ""
+
+
+def is_weekend(phrase: str) -> bool:
+    """Whether a phrase of time names a weekend, which is two days."""
+    return _WEEKEND.search(phrase) is not None
 
 
 def tidy_time(text: str) -> str:
